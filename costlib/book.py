@@ -1,0 +1,332 @@
+"""What a notebook imports: ways to say, show and check, each shown as MyST for the book and as HTML for JupyterLab.
+
+Numbers reach prose only through `say` and `figure`, which quote them in the units of the vocabulary and glue them, so
+that other pages can repeat them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import string
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import nbformat
+import pandas as pd
+import yaml
+from IPython.display import display
+from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
+
+from costlib import cases, data, figures, render, units
+from costlib.data import Fact
+from costlib.equations import Equation, Model
+from costlib.errors import InputError, near
+from costlib.quantities import VOCABULARY, quantity
+
+NOTEBOOKS = data.ROOT / "notebooks"
+
+# --- parameters ------------------------------------------------------------------------------------------------------
+
+
+def parameters(notebook: str) -> dict[str, Any]:
+    """Names and defaults in the cell of `notebooks/<notebook>.ipynb` that is tagged ``parameters``.
+
+    Raises InputError, with near matches, when there is no such notebook.
+    """
+    path = NOTEBOOKS / f"{notebook}.ipynb"
+    if not path.exists():
+        raise InputError(
+            f"there is no notebooks/{notebook}.ipynb{near(notebook, (p.stem for p in NOTEBOOKS.glob('*.ipynb')))}"
+        )
+    cells = nbformat.read(path, as_version=4).cells
+    source = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
+    assigned = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+
+
+def check_parameters(notebook: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of `notebook` with `given` put in. Raises InputError for an unknown name or a value out of range."""
+    known = parameters(notebook)
+    for name, value in given.items():
+        if name not in known:
+            raise InputError(f"notebooks/{notebook}.ipynb has no parameter {name!r}{near(name, known)}")
+        if isinstance(known[name], str) and not isinstance(value, str):
+            raise InputError(f"{name} = {value!r} is not allowed: it must be a name, such as {known[name]!r}")
+        if name in VOCABULARY and value is not None:
+            cases.check(name, value)
+    return {**known, **given}
+
+
+_IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+
+
+def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
+    """The parameters of this run, checked. Call it with ``globals()`` right after the imports.
+
+    papermill and readers may set any name in the namespace; one that the notebook does not declare is a misspelling
+    and stops the run.
+    """
+    known = parameters(notebook)
+    data_types = (str, int, float, bool, list, tuple, dict, type(None))
+    set_here = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in _IPYTHON and isinstance(value, data_types)
+    }
+    return types.SimpleNamespace(**check_parameters(notebook, {**known, **set_here}))
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+class Shown:
+    """Something to display: MyST for the book, and HTML for JupyterLab and other viewers, which do not know MyST."""
+
+    def __init__(self, myst: str, html: str | None = None) -> None:
+        self.myst, self.html = myst, html if html is not None else _plain_html(myst)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": self.myst, "text/html": self.html, "text/plain": self.myst}
+
+
+def _plain_html(myst: str) -> str:
+    text = re.sub(r"```\{math\}\n(?::label:.*\n)?\n?(.*?)\n```", r"\n$$\1$$\n", myst, flags=re.S)
+    text = re.sub(r"^:{3,}\{[\w-]+\} *(.*)\n(?::\w+:.*\n)*", r"**\1**\n\n", text, flags=re.M)
+    text = re.sub(r"^:{3,}\s*$|^\(\S+\)=$", "", text, flags=re.M)
+    text = re.sub(r"\{[a-z:]+\}`(?:([^`<]*?) ?<[^`>]*>|([^`]*))`", lambda m: m[1] or m[2], text)
+    return MarkdownIt().enable("table").render(text)
+
+
+_glued: set[str] = set()
+
+
+def _glue(name: str, mime: str, content: str) -> None:
+    """Keep `content` under `name` in the notebook for other pages, as myst_nb's glue does. The first one stands."""
+    if name in _glued:
+        return
+    _glued.add(name)
+    prefix = "application/papermill.record/"
+    bundle = {f"{prefix}{mime}": content, f"{prefix}text/plain": repr(content) if mime == "text/plain" else name}
+    display(bundle, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}}, raw=True)
+
+
+class _Quoted:
+    """A value of a sentence: its format is empty, a Python number format, or a unit to quote it in."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name, self.value = name, value
+
+    def __format__(self, spec: str) -> str:
+        if isinstance(self.value, str):
+            return self.value
+        if re.fullmatch(r"[,+]?(\.\d+)?[dfge%]", spec):
+            return format(int(self.value) if spec.endswith("d") else float(self.value), spec)
+        if self.name in VOCABULARY:
+            return quantity(self.name).quote(self.value, spec or None)
+        return units.number(float(self.value))
+
+
+class _Sentences(string.Formatter):
+    """Fills a text; remembers what it wrote for each name."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, str] = {}
+
+    def get_field(self, field_name: str, args: Sequence, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        value, key = super().get_field(field_name, args, kwargs)
+        return _Quoted(key, value), key
+
+    def get_value(self, key: int | str, args: Sequence, kwargs: Mapping[str, Any]) -> Any:
+        if key not in kwargs:
+            raise InputError(f"a text uses {key!r}, which it was not given{near(str(key), kwargs)}")
+        return kwargs[key]
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = format(value, format_spec)
+        self.written.setdefault(value.name, text)
+        return text
+
+
+def _fill(text: str, values: Mapping[str, Any]) -> str:
+    sentences = _Sentences()
+    filled = sentences.vformat(text.strip(), (), values)
+    for name, written in sentences.written.items():
+        _glue(name, "text/plain", written)
+    return filled
+
+
+def say(
+    text: str, values: Mapping[str, Any] = types.MappingProxyType({}), *, box: str | None = None, **words: Any
+) -> None:
+    """Show Markdown with its numbers filled in.
+
+    ``{decode_bytes}`` is quoted in the vocabulary's unit, ``{decode_seconds:ms}`` in milliseconds,
+    ``{kv_bytes_per_token:~}`` without what it is per, ``{share:.1%}`` as Python would. `values` are in base units;
+    `words` are computed words and numbers of this text. `box` ("takeaway", "correction") sets it apart, its first line
+    as title.
+    """
+    filled = _fill(text, {**values, **words})
+    if box:
+        title, _, body = filled.partition("\n")
+        filled = f":::{{admonition}} {title}\n:class: {box}\n\n{body.strip()}\n:::"
+    display(Shown(filled))
+
+
+def solution(exercise: str, text: str, values: Mapping[str, Any] = types.MappingProxyType({}), **words: Any) -> None:
+    """Show the solution of the exercise with that label, folded away, with its numbers computed here."""
+    display(Shown(f"````{{solution}} {exercise}\n:class: dropdown\n\n{_fill(text, {**values, **words})}\n````"))
+
+
+def figure(
+    drawn: Figure,
+    name: str,
+    caption: str,
+    alt: str,
+    values: Mapping[str, Any] = types.MappingProxyType({}),
+    **words: Any,
+) -> None:
+    """Show a figure under a number, with a caption that states its claim and `alt` for those who cannot see it."""
+    known = {**values, **words}
+    picture = figures.svg(drawn, name, _fill(alt, known))
+    claim = _fill(caption, known)
+    _glue(name, "text/html", picture)
+    plain = f"<figure>{picture}<figcaption>{_plain_html(claim)}</figcaption></figure>"
+    display(Shown(f"```{{glue:figure}} {name}\n:name: {name}\n:figwidth: 100%\n\n{claim}\n```", plain))
+
+
+def table(
+    rows: Iterable[Sequence[str]], head: Sequence[str], name: str = "", caption: str = "", numeric: Iterable[int] = ()
+) -> None:
+    """Show rows of ready-made text as a table; columns in `numeric` are set flush right."""
+    numeric = set(numeric)
+    rule = "|".join("---:" if place in numeric else "---" for place in range(len(head)))
+    lines = ["|".join(_cell(each) for each in row) for row in (head, *rows)]
+    text = "\n".join(f"|{line}|" for line in [lines[0], rule, *lines[1:]])
+    display(Shown(f"```{{table}} {caption}\n:name: {name}\n\n{text}\n```" if name else text, _plain_html(text)))
+
+
+def _cell(text: str) -> str:
+    return str(text).replace("|", r"\|").replace("\n", " ")
+
+
+def quoted(name: str, value: float) -> str:
+    """`value` of the quantity `name` (base units) as people write it."""
+    return quantity(name).quote(float(value))
+
+
+# --- equations and inputs --------------------------------------------------------------------------------------------
+
+
+def label(made: Equation) -> str:
+    """The label under which an equation is numbered in the book."""
+    return f"eq-{made.function.__name__}"
+
+
+@functools.cache
+def repository() -> str:
+    """Where the project's files are shown, as `_config.yml` says."""
+    config = yaml.safe_load((data.ROOT / "_config.yml").read_text("utf-8"))
+    return f"{config['repository']['url']}/blob/{config['repository']['branch']}"
+
+
+def show(*equations: Equation) -> None:
+    """Show equations with their numbers, what they say in words, their sources, and a link to the code that is them."""
+    for made in equations:
+        path, line = made.place
+        code = f"[`{made.function.__name__}`]({repository()}/{path}#L{line})"
+        formula = f"```{{math}}\n:label: {label(made)}\n\n{render.latex(made)}\n```"
+        text = f"{formula}\n\n{made.meaning} {{cite:p}}`{made.source}` {code}"
+        display(Shown(text))
+
+
+def inputs(model: Model, values: Mapping[str, Any], *targets: str, name: str, caption: str) -> None:
+    """Show what `targets` rest on: the inputs of each row, assumption or parameter, with its source and date."""
+    origins: dict[tuple[str, str, str], list[str]] = {}
+    for each in model.inputs(*targets, given=_given(model, values)):
+        amount = render.quoted_latex(quantity(each), float(values[each]))
+        origins.setdefault(_origin(values[each]), []).append(f"${quantity(each).symbol} = {amount}$")
+    rows = [(place, ", ".join(amounts), source, date) for (place, source, date), amounts in origins.items()]
+    table(rows, ("from", "inputs", "source", "checked"), name, caption)
+
+
+def _given(model: Model, values: Mapping[str, Any]) -> set[str]:
+    return set(values) & set(model.by_name)
+
+
+def _origin(value: Any) -> tuple[str, str, str]:
+    if not isinstance(value, Fact):
+        return "parameters of this run", "", ""
+    kind = {"assumed": "assumption", "claimed": "the article"}.get(value.kind, value.table)
+    return f"{kind}: `{value.key}`", f"{{cite:t}}`{value.source}`", value.date
+
+
+def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:
+    """What `target` rests on, as a frame: quantity, value in base units, unit, table, row, source, date and kind."""
+    rows = []
+    for name in model.inputs(target, given=_given(model, values)):
+        value = values[name]
+        origin = value.__dict__ if isinstance(value, Fact) else {"kind": "given"}
+        columns = {
+            each: origin.get(each, "") for each in ("table", "key", "field", "source", "locator", "date", "kind")
+        }
+        rows.append({"quantity": name, "value": float(value), "unit": quantity(name).unit, **columns})
+    return pd.DataFrame(rows)
+
+
+def worked(model: Model, values: Mapping[str, Any], *targets: str) -> None:
+    """Show the steps to `targets` with the numbers of this case."""
+    wanted = set(targets)
+    steps = [step for step in model.trace(values, *targets) if step.equation.defines.name in wanted]
+    display(Shown(f"```{{math}}\n{render.worked_lines(steps)}\n```"))
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+TOLERANCE = 0.05  # a claim reproduces when our value is within this share of its range
+
+
+def verdict(low: float, high: float, value: float) -> tuple[str, float]:
+    """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
+    if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
+        return "reproduces", 1.0
+    factor = low / value if value < low else value / high
+    return "off by factor", factor
+
+
+def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, caption: str) -> None:
+    """Show claims of the article beside `ours` (values by claim, in the claim's unit), each with its remark."""
+    rows = []
+    for key, remark in remarks.items():
+        cells = data.row("claims", key)
+        low, high, unit = float(cells["claimed_low"]), float(cells["claimed_high"]), data.text(cells, "unit")
+        kind, factor = verdict(low, high, ours[key])
+        found = kind if factor == 1 else f"off {units.number(factor, 2)} times"
+        claimed = _in_unit(low, unit) if low == high else f"{_in_unit(low, unit)} to {_in_unit(high, unit)}"
+        rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
+    table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
+
+
+def _in_unit(value: float, unit: str) -> str:
+    """A value of a claim's unit for people: an SI prefix where the unit has none."""
+    if units.base_factor(unit) != 1:
+        return f"{units.number(value)} {unit}"
+    return " ".join(units.quote(value, unit)).strip()
+
+
+# --- footer ----------------------------------------------------------------------------------------------------------
+
+
+def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
+    """Show what this page was computed from: parameters, the age of the facts, and versions."""
+    facts = [value for value in values.values() if isinstance(value, Fact)]
+    dates = sorted({fact.date for fact in facts if fact.date})
+    chosen = ", ".join(f"`{name}={value!r}`" for name, value in vars(run).items())
+    programs = ", ".join(f"{name} {version(name)}" for name in ("costlib", "numpy", "sympy", "matplotlib"))
+    tables = ", ".join(sorted({fact.table for fact in facts}))
+    span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    display(Shown(f"*Run with* {chosen}. *Facts* from {tables}, checked {span}. *Computed with* {programs}."))

@@ -1,0 +1,224 @@
+"""The facts: tables of `data/`, as the one `data/datapackage.yaml` describes them, each value with its source.
+
+Only this module reads the tables. A value comes out as a `Fact`: a float in base units that knows its row. Tables are
+validated by frictionless before their first use, so a broken row is named instead of computed with.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from costlib import units
+from costlib.errors import InputError, near
+from costlib.quantities import VOCABULARY
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "data"
+PACKAGE = FOLDER / "datapackage.yaml"
+BIBLIOGRAPHY = ROOT / "book" / "references.bib"
+
+
+class Fact(float):
+    """A number in base units that knows where it stands: table, key, field, and the source that says so."""
+
+    table: str
+    key: str
+    field: str
+    quantity: str
+    source: str
+    locator: str
+    date: str
+    kind: str
+
+    def __new__(cls, value: float, **where: str) -> Fact:
+        """The number `value` (base units) from the place that `where` describes by the names above."""
+        fact = super().__new__(cls, value)
+        fact.__dict__.update(where)
+        return fact
+
+    def named(self, quantity: str) -> Fact:
+        """The same value under another name of the vocabulary, such as a cached number's bytes for a weight's."""
+        return Fact(float(self), **{**self.__dict__, "quantity": quantity})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: what it holds, in which unit, and which column names its source (empty for names and notes)."""
+
+    name: str
+    type: str
+    description: str
+    quantity: str
+    unit: str
+    source_field: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the package: its texts and its columns. `key` is the column that names a row."""
+
+    name: str
+    title: str
+    description: str
+    path: Path
+    key: str
+    kind: str
+    fields: dict[str, Field]
+
+
+@functools.cache
+def package() -> dict[str, Table]:
+    """The tables that `data/datapackage.yaml` describes, by name."""
+    described = yaml.safe_load(PACKAGE.read_text("utf-8"))
+    return {each["name"]: _table(each) for each in described["resources"]}
+
+
+def _table(described: dict[str, Any]) -> Table:
+    schema = described["schema"]
+    fields = {
+        each["name"]: Field(
+            each["name"], each["type"], each.get("description", ""),
+            each.get("quantity", ""), each.get("unit", ""), each.get("source_field", ""),
+        )
+        for each in schema["fields"]
+    }  # fmt: skip
+    return Table(
+        described["name"], described["title"], described["description"], FOLDER / described["path"],
+        schema["primaryKey"], described.get("kind", "list"), fields,
+    )  # fmt: skip
+
+
+@functools.cache
+def table(name: str) -> pd.DataFrame:
+    """The rows of table `name` as they stand in the file (quoted units), indexed by their key.
+
+    Raises InputError, naming file, row and field, when the table does not fit its description.
+    """
+    about = package()[name]
+    problems = list(_invalid(name))
+    if problems:
+        raise InputError("\n".join(problems))
+    frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
+    return frame.set_index(about.key, drop=False)
+
+
+def _dtype(field: Field) -> str:
+    return {"number": "float64", "integer": "Int64", "boolean": "boolean"}.get(field.type, "string")
+
+
+def row(name: str, key: str) -> pd.Series:
+    """One row of a table. Raises InputError, with near matches, when there is none of that name."""
+    frame = table(name)
+    if key not in frame.index:
+        about = package()[name]
+        raise InputError(f"data/{about.path.name} has no {about.key} {key!r}{near(str(key), frame.index)}")
+    return frame.loc[key]
+
+
+def fact(name: str, key: str, field: str) -> Fact | None:
+    """The value of one cell in base units, with its provenance; None where the cell is empty."""
+    cells, about = row(name, key), package()[name]
+    value = cells[field]
+    if pd.isna(value):
+        return None
+    column = about.fields[field]
+    group = column.source_field
+    date = next((str(cells[each]) for each in ("date", "checked_on") if each in cells.index), "")
+    return Fact(
+        units.to_base(float(value), column.unit),
+        table=name, key=key, field=field, quantity=column.quantity, date=date,
+        source=str(cells[group]), locator=text(cells, group.replace("source", "locator")),
+        kind=text(cells, "kind") or about.kind,
+    )  # fmt: skip
+
+
+def facts(name: str, key: str) -> dict[str, Fact]:
+    """All values of a row that stand for a quantity of their own, by field name."""
+    about = package()[name]
+    cells = ((field, fact(name, key, field)) for field, column in about.fields.items() if column.quantity)
+    return {field: value for field, value in cells if value is not None}
+
+
+def text(cells: pd.Series, field: str) -> str:
+    """A cell as text, empty where the cell is empty or the table has no such column."""
+    return "" if field not in cells.index or pd.isna(cells[field]) else str(cells[field])
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def bibliography() -> dict[str, dict[str, str]]:
+    """The entries of `book/references.bib`: key to fields, all as text."""
+    from pybtex.database import parse_string
+
+    parsed = parse_string(BIBLIOGRAPHY.read_text("utf-8"), "bibtex")
+    people = {key: " and ".join(map(str, entry.persons.get("author", []))) for key, entry in parsed.entries.items()}
+    return {key: {"author": people[key], **dict(entry.fields)} for key, entry in parsed.entries.items()}
+
+
+def check() -> list[str]:
+    """Every mistake in the tables and the bibliography, one line each, naming file, row and field. Empty when sound."""
+    problems = [line for name in package() for line in _invalid(name)]
+    problems += list(_undescribed())
+    if not problems:
+        problems += [line for name in package() for line in _unsourced(name)]
+    return problems + list(_incomplete_references())
+
+
+def _invalid(name: str) -> Iterator[str]:
+    """What frictionless finds wrong with a table."""
+    import frictionless
+
+    report = frictionless.Package(str(PACKAGE)).get_resource(name).validate()
+    for error in report.flatten(["rowNumber", "fieldName", "note", "message"]):
+        line, field, note, message = error
+        place = (
+            f"data/{package()[name].path.name}"
+            + (f", line {line}" if line else "")
+            + (f", field {field}" if field else "")
+        )
+        yield f"{place}: {note or message}"
+
+
+def _undescribed() -> Iterator[str]:
+    """Quantities and units of the description that the vocabulary does not know or that do not fit it."""
+    for about in package().values():
+        for field in about.fields.values():
+            place = f"data/datapackage.yaml, table {about.name}, field {field.name}"
+            if field.quantity and field.quantity not in VOCABULARY:
+                yield f"{place}: no quantity is called {field.quantity!r}{near(field.quantity, VOCABULARY)}"
+            elif field.quantity and not units.same_dimension(field.unit, VOCABULARY[field.quantity].unit):
+                yield f"{place}: {field.unit!r} does not measure {field.quantity} ({VOCABULARY[field.quantity].unit!r})"
+
+
+def _unsourced(name: str) -> Iterator[str]:
+    """Values without a source, sources that the bibliography does not have, and ranges out of order."""
+    about = package()[name]
+    for line, (_, cells) in enumerate(table(name).iterrows(), start=2):
+        place = f"data/{about.path.name}, line {line}"
+        for field in about.fields.values():
+            cell = cells[field.name]
+            if pd.isna(cell):
+                continue
+            if field.source_field and pd.isna(cells[field.source_field]):
+                yield f"{place}, field {field.name}: a value without a source in {field.source_field}"
+            if field.name.endswith("source") and cell not in bibliography():
+                guess = near(cell, bibliography())
+                yield f"{place}, field {field.name}: book/references.bib has no {cell!r}{guess}"
+        if "central" in cells and not cells["low"] <= cells["central"] <= cells["high"]:
+            yield f"{place}: low, central and high must not fall"
+
+
+def _incomplete_references() -> Iterator[str]:
+    for key, fields in bibliography().items():
+        for needed in ("title", "year", "url", "urldate"):
+            if not fields.get(needed):
+                yield f"book/references.bib, entry {key}: no {needed}"

@@ -1,0 +1,241 @@
+"""Figures: one style, a few charts on plain arrays, and SVG that follows the page's light or dark theme.
+
+A color means one thing in the whole book. Charts draw on arrays in quoted units and know nothing of models or tables.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from costlib.units import number
+
+# The page's style sheet sets each of these for its two themes; these values, those of the light one, serve elsewhere.
+COLORS = {
+    "compute": "#3660c1", "memory": "#ce5a26", "prefill": "#0a83b0", "decode": "#b13a6c", "idle": "#767676",
+    "overhead": "#816000", "api": "#864aae", "self": "#068965", "grid": "#909090",
+}  # fmt: skip
+
+INK = "#000001"  # turned into the page's own text color
+
+STYLE = {
+    "figure.figsize": (5.2, 3.5), "figure.constrained_layout.use": True, "font.size": 10, "font.family": "sans-serif",
+    "svg.fonttype": "none", "svg.hashsalt": "costlib", "savefig.transparent": True,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.facecolor": "none", "figure.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "grid.color": COLORS["grid"], "grid.alpha": 0.35, "grid.linewidth": 0.6, "axes.axisbelow": True,
+    "lines.linewidth": 2.0, "lines.markersize": 6.5, "xtick.minor.size": 0, "ytick.minor.size": 0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: `y` over the chart's x, its direct `label`, its color's meaning; `low`, `high` draw a band."""
+
+    label: str
+    y: np.ndarray
+    color: str
+    dashed: bool = False
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One marked point with a label; hollow says that it cannot be had (does not fit, or is only claimed)."""
+
+    label: str
+    x: float
+    y: float
+    color: str
+    hollow: bool = False
+    offset: tuple[float, float] = field(default=(-7, 5))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named straight line across the chart at `at`: a limit or a crossover; `low` puts the name at the bottom."""
+
+    label: str
+    at: float
+    color: str = "idle"
+    vertical: bool = True
+    low: bool = False
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    with mpl.rc_context(STYLE):
+        figure = Figure()
+        axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return figure, axes
+
+
+def _plain_ticks(axis: Axis, span: tuple[float, float]) -> None:
+    """Plain numbers on an axis; on a short logarithmic one also between the powers of ten."""
+    if axis.get_scale() == "log":
+        decades = np.log10(span[1] / span[0])
+        axis.set_major_locator(LogLocator(subs=(1,) if decades > 2.3 else (1, 3) if decades > 1.3 else (1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(float(f"{value:.6g}"))))
+
+
+def lines(
+    x: np.ndarray,
+    curves: Sequence[Line],
+    x_label: str,
+    y_label: str,
+    *,
+    points: Sequence[Point] = (),
+    rules: Sequence[Rule] = (),
+    log_x: bool = True,
+    log_y: bool = True,
+    bottom: float | None = None,
+    top: float | None = None,
+) -> Figure:
+    """Curves over a common x, labelled at their right ends, with marked points and named rules."""
+    figure, axes = _axes(x_label, y_label)
+    with mpl.rc_context(STYLE):
+        axes.set_xscale("log" if log_x else "linear")
+        axes.set_yscale("log" if log_y else "linear")
+        for curve in curves:
+            _draw(axes, x, curve)
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(bottom, top)
+        for rule in rules:
+            _rule(axes, rule)
+        for point in points:
+            _point(axes, point)
+        _label_ends(axes, x, curves)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+        _plain_ticks(axes.yaxis, axes.get_ylim())
+    return figure
+
+
+def _draw(axes: Axes, x: np.ndarray, curve: Line) -> None:
+    color = COLORS[curve.color]
+    axes.plot(x, curve.y, color=color, linestyle="--" if curve.dashed else "-")
+    if curve.low is not None:
+        axes.fill_between(
+            x, curve.low, curve.y if curve.high is None else curve.high, color=color, alpha=0.22, linewidth=0
+        )
+
+
+def _label_ends(axes: Axes, x: np.ndarray, curves: Sequence[Line]) -> None:
+    """Names beside the right ends of curves, pushed apart where they would touch, or above where a curve leaves."""
+    top, height = axes.get_ylim()[1], axes.bbox.height
+    ends = []
+    for curve in (each for each in curves if each.label):
+        if curve.y[-1] <= top:
+            ends.append([axes.transData.transform((x[-1], curve.y[-1]))[1] - axes.bbox.y0, curve])
+        else:
+            leaves = x[int(np.argmax(curve.y > top))]
+            _note(axes, curve.label, (leaves, 1), ("data", "axes fraction"), (0, 4), curve.color, ha="center")
+    ends.sort(key=lambda each: each[0])
+    for lower, upper in itertools.pairwise(ends):
+        upper[0] = max(upper[0], lower[0] + 11.5 * axes.figure.dpi / 72)
+    for place, curve in ends:
+        _note(axes, curve.label, (1, place / height), "axes fraction", (5, 0), curve.color, va="center")
+
+
+def _note(axes: Axes, text: str, at: tuple, system: object, offset: tuple, color: str, **more: object) -> None:
+    axes.annotate(
+        text, xy=at, xycoords=system, xytext=offset, textcoords="offset points", color=COLORS[color], fontsize=9, **more
+    )  # fmt: skip
+
+
+def _rule(axes: Axes, rule: Rule) -> None:
+    draw = axes.axvline if rule.vertical else axes.axhline
+    draw(rule.at, color=COLORS[rule.color], linewidth=1.2, linestyle=":")
+    if not rule.vertical:
+        _note(axes, rule.label, (0, rule.at), ("axes fraction", "data"), (5, 3), rule.color, va="bottom")
+    elif rule.low:
+        _note(axes, rule.label, (rule.at, 0), ("data", "axes fraction"), (5, 6), rule.color, va="bottom")
+    else:
+        edge = {"ha": "right", "va": "top", "rotation": 90}
+        _note(axes, rule.label, (rule.at, 1), ("data", "axes fraction"), (-3, -3), rule.color, **edge)
+
+
+def _point(axes: Axes, point: Point) -> None:
+    color = COLORS[point.color]
+    axes.plot(
+        [point.x], [point.y], "o", color=color, markerfacecolor="none" if point.hollow else color, markeredgewidth=1.6
+    )
+    side = "right" if point.offset[0] < 0 else "left"
+    _note(axes, point.label, (point.x, point.y), "data", point.offset, point.color, ha=side)
+
+
+def roofline(peak: float, bandwidth: float, points: Sequence[Point], x_label: str, y_label: str) -> Figure:
+    """The roof of one GPU: `bandwidth` times intensity up to `peak`, both in the units of the labels, with points."""
+    ridge = peak / bandwidth
+    spread = [each.x for each in points] + [ridge]
+    x = np.unique([*np.geomspace(min(spread) / 2.5, max(spread) * 3, 200), ridge])
+    roof = np.minimum(x * bandwidth, peak)
+    slope = Line("", np.where(x <= ridge, roof, np.nan), "memory")
+    flat = Line("", np.where(x >= ridge, roof, np.nan), "compute")
+    figure = lines(
+        x, [slope, flat], x_label, y_label, points=points, bottom=roof[0] * 0.7, top=peak * 3,
+        rules=[Rule(f"ridge: {number(ridge)}", ridge, low=True)],
+    )  # fmt: skip
+    axes = figure.axes[0]
+    with mpl.rc_context(STYLE):
+        _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
+        _note(axes, "compute-bound", (1, peak), ("axes fraction", "data"), (-2, 5), "compute", ha="right")
+    return figure
+
+
+def dots(rows: Sequence[str], series: Mapping[str, tuple[Sequence[float], str]], x_label: str) -> Figure:
+    """One row per item, one colored dot per series, its value beside it; `series` maps a name to values and color."""
+    size = (5.2, 1.0 + len(rows) * (0.26 if len(series) == 1 else 0.17 * len(series) + 0.08))
+    with mpl.rc_context({**STYLE, "figure.figsize": size}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        figure.supxlabel(x_label, fontsize=10)
+        step = 0.84 / len(series)
+        for place, (name, (values, color)) in enumerate(series.items()):
+            y = np.arange(len(rows)) - 0.42 + step * (place + 0.5)
+            axes.plot(values, y, "o", color=COLORS[color], markersize=5.5)
+            for value, at in zip(values, y, strict=True):
+                _note(axes, f"{number(value)}{name}", (value, at), "data", (6, 0), color, va="center")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+        for between in range(1, len(rows)):
+            axes.axhline(between - 0.5, color=COLORS["grid"], alpha=0.35, linewidth=0.6)
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, high * (high / low) ** 0.5)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
+def svg(figure: Figure, name: str, alt: str) -> str:
+    """The figure as SVG for a page: colors by meaning, text in the page's color, ids of its own, `alt` as its label."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
+    for prefix in (r'\bid="', r"url\(#", r'href="#'):
+        text = re.sub(prefix, lambda found: f"{found[0]}{name}-", text)
+    for meaning, color in COLORS.items():
+        text = text.replace(color, f"var(--cost-{meaning}, {color})")
+    text = text.replace(INK, "currentColor")
+    text = re.sub(r'width="([\d.]+)pt" height="[\d.]+pt"', 'width="100%"', text, count=1)
+    return text.replace("<svg ", f'<svg class="costfig" role="img" aria-label="{_escape(alt)}" ', 1)
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

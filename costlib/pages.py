@@ -1,0 +1,131 @@
+"""Pages that are generated whole: the symbols and equations, the sources, the data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from types import ModuleType
+
+import pandas as pd
+
+from costlib import book, data, render
+from costlib.equations import Equation
+from costlib.models import memory, roofline
+from costlib.quantities import VOCABULARY
+
+MODULES = (memory, roofline)
+
+
+def equations(module: ModuleType) -> list[Equation]:
+    """The equations that are written in a module of `costlib.models`, in its order."""
+    found = (each for each in vars(module).values() if isinstance(each, Equation))
+    return [made for made in found if made.function.__module__ == module.__name__]
+
+
+def every_equation() -> list[Equation]:
+    """All equations of the book."""
+    return [made for module in MODULES for made in equations(module)]
+
+
+def symbols(shown: set[str]) -> str:
+    """The page of symbols and equations. `shown` holds the labels of equations that a chapter numbers."""
+    lines = [
+        "# Symbols and equations", "",
+        "Every quantity of the book has one name, one unit and one symbol, and every equation is one function of",
+        "`costlib`. This page is generated from them. Units are base units; pages quote the ones that people use.", "",
+        "## Symbols", "", "| symbol | quantity | unit | meaning |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for q in VOCABULARY.values():
+        unit = q.unit.replace("**2", "²") or "1"
+        lines.append(f"| ${q.symbol}$ | `{q.name}` | {unit} | {q.meaning} |")
+    for module in MODULES:
+        name = module.__name__.rpartition(".")[2]
+        intro = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        lines += ["", f"## Equations: {name}", "", intro, ""]
+        for made in equations(module):
+            lines += _equation(made, shown)
+    return "\n".join(lines) + "\n"
+
+
+def _equation(made: Equation, shown: set[str]) -> Iterable[str]:
+    path, line = made.place
+    number = f" In a chapter: {{eq}}`{book.label(made)}`." if book.label(made) in shown else ""
+    example = ", ".join(f"`{name}` {value:,.6g}" for name, value in made.example.items() if name != "gives")
+    return [
+        f"(def-{made.function.__name__})=",
+        f"**`{made.function.__name__}`** · {made.meaning} {{cite:p}}`{made.source}`{number}", "",
+        f"$${render.latex(made)}$$", "",
+        f"By hand: {example} give {made.example['gives']:,.10g}. [Code]({book.repository()}/{path}#L{line}).", "",
+    ]  # fmt: skip
+
+
+def sources() -> str:
+    """The page of sources: the bibliography, and what rests on each entry."""
+    uses: dict[str, set[str]] = defaultdict(set)
+    for made in every_equation():
+        uses[made.source].add(f"{{ref}}`{made.function.__name__} <def-{made.function.__name__}>`")
+    for name, about in data.package().items():
+        for field in about.fields:
+            if field.endswith("source"):
+                for key in data.table(name)[field].dropna().unique():
+                    uses[key].add(f"[{about.title.lower()}](#table-{name})")
+    entries = sorted(data.bibliography().items(), key=lambda each: each[1]["title"].lower())
+    lines = [
+        "# Sources", "", "What the book rests on, and on which day it was read. Figures carry over; texts do not.", "",
+        "## What rests on which source", "", "| source | used for | read on |", "|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| {{cite:t}}`{key}` | {', '.join(sorted(uses[key])) or 'background'} | {fields['urldate']} |"
+        for key, fields in entries
+    ]
+    return "\n".join([*lines, "", "## Bibliography", "", "```{bibliography}", ":all:", "```", ""])
+
+
+def tables() -> str:
+    """The page of data: each table with what its columns mean, and its rows with their sources."""
+    lines = [
+        "# Data", "",
+        "Every number that the book computes with is a cell of one of these tables, and every cell has a source. They",
+        "are plain CSV files, described by one [Data Package](https://datapackage.org); the build validates them.", "",
+    ]  # fmt: skip
+    for name, about in data.package().items():
+        frame = data.table(name)
+        lines += [
+            f"(table-{name})=", f"## {about.title}", "", f"{about.description} {len(frame)} rows.",
+            f"{{download}}`{about.path.name} </data/{about.path.name}>`", "",
+            *_rows(about, frame), "",
+            "```{dropdown} What the columns mean", "| column | meaning | unit | quantity |", "|---|---|---|---|",
+            *(f"| `{f.name}` | {f.description} | {f.unit} | {f.quantity} |" for f in about.fields.values()),
+            "```", "",
+        ]  # fmt: skip
+    return "\n".join(lines)
+
+
+_HIDDEN = ("note", "checked_on", "date")
+
+
+def _rows(about: data.Table, frame: pd.DataFrame) -> list[str]:
+    """The rows as a pipe table: values and names, and one column with all sources of the row."""
+    shown = [
+        f for f in about.fields if not f.endswith(("source", "locator")) and f not in _HIDDEN and frame[f].notna().any()
+    ]
+    cited = [f for f in about.fields if f.endswith("source")]
+    head = [f.replace("_", " ") for f in shown]
+    rule = ["---:" if about.fields[f].type in ("number", "integer") else "---" for f in shown]
+    lines = ["````{container} wide", "| " + " | ".join([*head, "sources"]) + " |", "|" + "|".join([*rule, "---"]) + "|"]
+    for _, cells in frame.iterrows():
+        keys = dict.fromkeys(cells[f] for f in cited if not pd.isna(cells[f]))
+        values = [_text(cells[f]) for f in shown]
+        lines.append("| " + " | ".join([*values, " ".join(f"{{cite:p}}`{key}`" for key in keys)]) + " |")
+    return [*lines, "````"]
+
+
+def _text(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.12g}" if abs(value) < 1e15 else f"{value:g}"
+    text = str(value).replace("|", r"\|")
+    for character in "<>*_`{}$":
+        text = text.replace(character, "\\" + character)
+    return text

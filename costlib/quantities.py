@@ -1,0 +1,314 @@
+"""The vocabulary: every quantity of the book once, with its unit, its symbol, its meaning and the values it may take.
+
+The same name stands in tables, notebook parameters, equations, axes and JavaScript. Units are the coherent base units
+of `costlib.units`. A quantity with a `value` is a constant: it is written as its number in formulas, and its unit takes
+part in the dimension check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from costlib import units
+from costlib.errors import InputError, near
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity: `name` in code, base `unit`, LaTeX `symbol`, `meaning` in words.
+
+    `low` and `high` bound what it may be (inclusive; `above` makes the lower bound strict), `whole` asks for a whole
+    number, `quoted` is the unit people use for it when an SI prefix is not enough, and `value` fixes a constant.
+    """
+
+    name: str
+    unit: str
+    symbol: str
+    meaning: str
+    low: float = 0.0
+    high: float = float("inf")
+    above: bool = False
+    whole: bool = False
+    quoted: str | None = None
+    value: float | None = None
+
+    def check(self, value: float) -> None:
+        """Raise InputError, naming the quantity and the allowed range, when `value` is outside it."""
+        fits = (self.low < value if self.above else self.low <= value) and value <= self.high
+        if not fits or (self.whole and value != int(value)):
+            raise InputError(f"{self.name} = {value:g} is not allowed: it must be {self.allowed()}")
+
+    def allowed(self) -> str:
+        """The allowed range in words: ``"a whole number above 0"``."""
+        kind = "a whole number" if self.whole else "a number"
+        lower = f"{'above' if self.above else 'at least'} {self.low:g}"
+        return f"{kind} {lower}" + ("" if self.high == float("inf") else f" and at most {self.high:g}")
+
+    def quote(self, value: float, wanted: str | None = None, digits: int = 3) -> str:
+        """`value` (in base units) with its unit, for people: ``"328 kB/token"``.
+
+        `wanted` names another unit, or is ``"~"`` to leave out what the value is per: ``"328 kB"``.
+        """
+        if wanted == "~":
+            return self.quote(value, None, digits).partition("/")[0]
+        magnitude, label = units.quote(float(value), self.unit, wanted or self.quoted, digits)
+        return f"{magnitude}{'' if label in ('', '%') else ' '}{label}"
+
+
+def _count(name: str, symbol: str, meaning: str) -> Quantity:
+    return Quantity(name, "", symbol, meaning, whole=True)
+
+
+def _positive(name: str, unit: str, symbol: str, meaning: str, **more) -> Quantity:
+    return Quantity(name, unit, symbol, meaning, above=True, **more)
+
+
+def _share(name: str, symbol: str, meaning: str) -> Quantity:
+    return Quantity(name, "", symbol, meaning, high=1.0, quoted="%")
+
+
+def _of(word: str) -> str:
+    return rf"_{{\mathrm{{{word}}}}}"
+
+
+_CONSTANTS = (
+    Quantity(
+        "flops_per_weight", "FLOP/token", "2", "one multiplication and one addition per weight and token", value=2.0
+    ),
+    Quantity(
+        "flops_per_attended_number",
+        "FLOP/token**2",
+        "2",
+        "one multiplication and one addition per number of a cached token and new token",
+        value=2.0,
+    ),
+    Quantity("router_draws", "1/token", r"\rho", "sets of experts that a router picks per token and layer", value=1.0),
+)
+
+_MODEL_SHAPE = (
+    _count("n_layers", "n" + _of("layer"), "layers of the model"),
+    _count("hidden_dim", "d", "numbers that describe a token between layers"),
+    _count("n_heads", "n" + _of("head"), "query heads per layer"),
+    _count("n_kv_heads", "n" + _of("kv"), "key and value heads per layer: as many as query heads in MHA, fewer in GQA"),
+    _count("head_dim", "d" + _of("head"), "numbers per head"),
+    _count("query_latent_dim", "d" + _of("q"), "numbers of the compressed query (MLA)"),
+    _count("kv_latent_dim", "d" + _of("c"), "numbers of the compressed key and value that MLA caches"),
+    _count("rope_head_dim", "d" + _of("rope"), "numbers per head that carry the position (MLA)"),
+    _count("nope_head_dim", "d" + _of("nope"), "numbers per query and key head without position (MLA)"),
+    _count("value_head_dim", "d" + _of("v"), "numbers per value head (MLA)"),
+    _count("full_attention_layers", "n" + _of("full"), "layers that attend to the whole context"),
+    _count("window_layers", "n" + _of("win"), "layers that attend to the last tokens only"),
+    Quantity("window_tokens", "token", "w", "tokens that a window layer attends to", whole=True),
+    _count("dense_ffn_layers", "n" + _of("dense"), "layers whose feed-forward network has no experts"),
+    _count("moe_ffn_layers", "n" + _of("moe"), "layers whose feed-forward network is a mixture of experts"),
+    _count("dense_ffn_dim", "d" + _of("ffn"), "inner width of a feed-forward network"),
+    _count("ffn_matrices", "m", "matrices per feed-forward network: three with a gate, two without"),
+    _count("n_experts", "E", "experts per layer to choose from"),
+    _count("experts_per_token", "k", "experts that a token is sent to"),
+    _count("shared_experts", "E" + _of("s"), "experts that every token passes through"),
+    _count("expert_ffn_dim", "d" + _of("exp"), "inner width of one expert"),
+    _count("vocabulary_size", "V", "tokens that the model knows"),
+    _count(
+        "embedding_tables", "n" + _of("emb"), "tables of one vector per known token: one if input and output share it"
+    ),
+    _positive("max_context_tokens", "token", r"L_{\max}", "longest context that the model was built for", whole=True),
+)
+
+_PARAMETERS = (
+    Quantity("attention_parameters", "", "N" + _of("attn"), "attention weights of one layer"),
+    Quantity("ffn_parameters", "", "N" + _of("ffn"), "weights of one feed-forward network without experts"),
+    Quantity("expert_parameters", "", "N" + _of("exp"), "weights of one expert"),
+    Quantity("router_parameters", "", "N" + _of("rtr"), "weights of one layer's router"),
+    Quantity("table_parameters", "", "N" + _of("tab"), "weights of one vocabulary table"),
+    Quantity("norm_parameters", "", "N" + _of("norm"), "weights of all normalizations"),
+    _positive("total_parameters", "", "N", "all weights of the model"),
+    _positive("active_parameters", "", "N" + _of("act"), "weights that one token passes through, both tables included"),
+    _positive("layer_parameters", "", "N" + _of("lay"), "weights in the layers that one token is multiplied with"),
+    Quantity("covered_experts", "", r"\bar{E}", "experts per layer that at least one token of the step is sent to"),
+    Quantity(
+        "prefill_covered_experts",
+        "",
+        r"\bar{E}" + _of("pre"),
+        "experts per layer that at least one prompt token is sent to",
+    ),
+    _positive(
+        "decode_read_parameters", "", "N" + _of("read"), "weights of the layers read from memory in one decode step"
+    ),
+    _positive(
+        "prefill_read_parameters", "", "N" + _of("pre"), "weights of the layers read from memory to process the prompts"
+    ),
+    _positive("swept_parameters", "", "N" + _of("all"), "weights of the layers read when every expert has work"),
+)
+
+_PRECISION = (
+    _positive("element_bytes", "byte", "b" + _of("el"), "bytes of one stored weight, without its share of a scale"),
+    Quantity(
+        "scale_bytes", "byte", "b" + _of("sc"), "bytes of the scale and zero point that a group of weights shares"
+    ),
+    _positive("scale_group_parameters", "", "g", "weights that share one scale", whole=True),
+    _positive("bytes_per_parameter", "byte", "b", "bytes per weight, its share of the scales included"),
+    _positive(
+        "table_bytes_per_parameter",
+        "byte",
+        "b" + _of("tab"),
+        "bytes per weight of the vocabulary tables, which quantizers leave in 16 bits",
+    ),
+    _positive(
+        "bytes_per_cached_number", "byte/token", "b" + _of("kv"), "bytes that one cached number of one token takes"
+    ),
+)
+
+_HARDWARE = (
+    Quantity("n_gpus", "GPU", "G", "GPUs that hold one copy of the model together", low=0, above=True, whole=True),
+    _positive(
+        "peak_flops_per_second", "FLOP/s/GPU", r"\pi", "peak arithmetic of one GPU, dense, at the precision used"
+    ),
+    _positive("memory_bytes_per_second", "byte/s/GPU", r"\beta", "peak memory bandwidth of one GPU"),
+    _positive("memory_bytes", "byte/GPU", "M", "memory of one GPU"),
+    Quantity("interconnect_bytes_per_second", "byte/s/GPU", r"\lambda", "bandwidth from one GPU to its peers, one way"),
+    _positive("board_watts", "watt/GPU", "P", "power that one GPU may draw"),
+    Quantity(
+        "memory_reserve_share", "", r"\epsilon", "share of memory kept free of weights and cache", high=0.99, quoted="%"
+    ),
+    _positive(
+        "ridge_flops_per_byte",
+        "FLOP/byte",
+        "I^{*}",
+        "arithmetic per byte at which memory and arithmetic take equally long",
+    ),
+)
+
+_WORKLOAD = (
+    _positive("batch", "", "B", "sequences that are processed together", whole=True),
+    _positive("input_tokens", "token", "S", "tokens of one prompt", whole=True),
+    _positive("output_tokens", "token", "T", "tokens of one answer", whole=True),
+    _positive("context_tokens", "token", "L", "tokens of one sequence that are in the cache"),
+    _positive("tokens_per_step", "token", r"\tau", "tokens that each sequence gains per decode step"),
+)
+
+_MEMORY = (
+    _positive("weight_bytes", "byte", "W", "memory that the weights take"),
+    _positive("kv_bytes_per_token_layer", "byte/token", r"\kappa", "cache of one token in one layer"),
+    _positive("kv_bytes_per_token", "byte/token", "K" + _of("tok"), "cache of one token in all layers"),
+    _positive(
+        "cached_layer_tokens", "token", r"\Lambda", "cached tokens that a new token attends to, added up over layers"
+    ),
+    _positive(
+        "prefill_layer_tokens",
+        "token",
+        r"\Lambda" + _of("pre"),
+        "earlier tokens that a prompt token attends to, on average, added up over layers",
+    ),
+    _positive("kv_bytes_per_sequence", "byte", "K", "cache of one sequence at its present length"),
+    Quantity("used_bytes", "byte", "U", "memory that weights and cache take"),
+    _positive("usable_bytes", "byte", "M" + _of("use"), "memory of all GPUs together that weights and cache may take"),
+    Quantity("largest_batch", "", r"B_{\max}", "largest number of sequences that fits in memory", whole=True),
+    _positive(
+        "gpus_to_hold_model", "GPU", "G" + _of("model"), "fewest GPUs whose memory holds the weights", whole=True
+    ),
+    _positive(
+        "gpus_to_hold_batch",
+        "GPU",
+        "G" + _of("batch"),
+        "fewest GPUs whose memory holds the weights and the cache of the batch",
+        whole=True,
+    ),
+)
+
+_ROOFLINE = (
+    _positive(
+        "prefill_flops_per_pair",
+        "FLOP/token**2",
+        r"\phi" + _of("pre"),
+        "attention arithmetic of one layer per pair of tokens in prefill",
+    ),
+    _positive(
+        "decode_flops_per_pair",
+        "FLOP/token**2",
+        r"\phi" + _of("dec"),
+        "attention arithmetic of one layer per pair of new and cached token in decode",
+    ),
+    _positive(
+        "linear_flops_per_token",
+        "FLOP/token",
+        "f" + _of("lin"),
+        "arithmetic of one decoded token without attention to earlier tokens",
+    ),
+    _positive("decode_flops_per_token", "FLOP/token", "f" + _of("dec"), "arithmetic of one decoded token"),
+    _positive("prefill_flops_per_token", "FLOP/token", "f" + _of("pre"), "arithmetic of one prompt token"),
+    _positive("decode_flops", "FLOP", "F" + _of("dec"), "arithmetic of one decode step"),
+    _positive("decode_bytes", "byte", "Q" + _of("dec"), "bytes that one decode step reads from memory"),
+    _positive(
+        "decode_compute_seconds",
+        "s",
+        "t" + _of("dec") + r"^{\pi}",
+        "time of a decode step if only arithmetic took time",
+    ),
+    _positive(
+        "decode_memory_seconds",
+        "s",
+        "t" + _of("dec") + r"^{\beta}",
+        "time of a decode step if only memory traffic took time",
+    ),
+    _positive(
+        "decode_seconds", "s", "t" + _of("dec"), "least time of a decode step: arithmetic and memory traffic overlap"
+    ),
+    _positive(
+        "decode_serial_seconds",
+        "s",
+        "t" + _of("dec") + r"^{+}",
+        "time of a decode step if arithmetic and memory traffic take turns",
+    ),
+    _positive(
+        "decode_tokens_per_second", "token/s", "r" + _of("dec"), "most output tokens per second, all sequences together"
+    ),
+    _positive(
+        "decode_serial_tokens_per_second",
+        "token/s",
+        "r" + _of("dec") + "^{+}",
+        "output tokens per second if arithmetic and memory traffic take turns",
+    ),
+    _positive("decode_intensity", "FLOP/byte", "I" + _of("dec"), "arithmetic per byte read in a decode step"),
+    _positive("prefill_flops", "FLOP", "F" + _of("pre"), "arithmetic to process the prompts of a batch"),
+    _positive("prefill_bytes", "byte", "Q" + _of("pre"), "bytes moved to process the prompts of a batch"),
+    _positive(
+        "prefill_compute_seconds", "s", "t" + _of("pre") + r"^{\pi}", "time of prefill if only arithmetic took time"
+    ),
+    _positive(
+        "prefill_memory_seconds",
+        "s",
+        "t" + _of("pre") + r"^{\beta}",
+        "time of prefill if only memory traffic took time",
+    ),
+    _positive("prefill_seconds", "s", "t" + _of("pre"), "least time to process the prompts of a batch"),
+    _positive(
+        "prefill_serial_seconds",
+        "s",
+        "t" + _of("pre") + r"^{+}",
+        "time of prefill if arithmetic and memory traffic take turns",
+    ),
+    _positive("prefill_tokens_per_second", "token/s", "r" + _of("pre"), "most prompt tokens per second"),
+    _positive("prefill_intensity", "FLOP/byte", "I" + _of("pre"), "arithmetic per byte moved in prefill"),
+    _positive(
+        "attainable_flops_per_second",
+        "FLOP/s/GPU",
+        "P" + _of("att"),
+        "most arithmetic that one GPU reaches in a decode step",
+    ),
+    _positive(
+        "compute_bound_batch", "", "B^{*}", "batch at which a decode step turns from memory-bound to compute-bound"
+    ),
+)
+
+VOCABULARY: dict[str, Quantity] = {
+    quantity.name: quantity
+    for group in (_CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE)
+    for quantity in group
+}
+
+
+def quantity(name: str) -> Quantity:
+    """The quantity called `name`. Raises InputError, with near matches, when the vocabulary has none."""
+    if name not in VOCABULARY:
+        raise InputError(f"no quantity is called {name!r}{near(name, VOCABULARY)}")
+    return VOCABULARY[name]

@@ -1,0 +1,234 @@
+"""The built book, page by page, in a browser: accessible, quiet, self-contained, and whole.
+
+The book is taken from $BOOK_HTML, or _build/html. Without a book or a browser these tests are skipped, and say why.
+"""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html")).resolve()
+PAGES = sorted(
+    path.relative_to(BOOK).as_posix()
+    for path in BOOK.rglob("*.html")
+    if path != BOOK / "index.html" and path.relative_to(BOOK).parts[0] not in ("_static", "_sources")
+)  # index.html only leads to the first page
+
+NO_BOOK = f"there is no book in {BOOK}: build it with `costlib build`, or set BOOK_HTML"
+NO_BROWSER = "there is no Chromium: `apt install chromium` or `playwright install chromium`, or set CHROMIUM"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+VIEWS = [(theme, width) for theme in ("light", "dark") for width in (360, 1280)]
+
+needs_book = pytest.mark.skipif(not PAGES, reason=NO_BOOK)
+each_page = pytest.mark.parametrize("name", PAGES or [pytest.param("-", marks=pytest.mark.skip(reason=NO_BOOK))])
+
+
+# --- a server and a browser -------------------------------------------------------------------------------------------
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    handler = functools.partial(QuietHandler, directory=BOOK)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def chromium(playwright):
+    """Where Chromium is: named, installed by the system, or installed by playwright. None if nowhere."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    own = playwright.chromium.executable_path
+    return found or (own if Path(own).exists() else None)
+
+
+@pytest.fixture(scope="module")
+def views(site):
+    """One open tab for each theme and width, which notes what goes wrong in it."""
+    api = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
+    with api.sync_playwright() as playwright:
+        program = chromium(playwright)
+        if not program:
+            pytest.skip(NO_BROWSER)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield {view: open_tab(browser, site, *view) for view in VIEWS}
+        browser.close()
+
+
+def open_tab(browser, site, theme, width):
+    tab = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 800}).new_page()
+    tab.faults = []
+    tab.on("console", lambda said: said.type == "error" and tab.faults.append(f"console: {said.text}"))
+    tab.on("pageerror", lambda error: tab.faults.append(f"script: {error}"))
+    tab.on("request", lambda asked: asked.url.startswith((site, "data:")) or tab.faults.append(f"outside: {asked.url}"))
+    return tab
+
+
+# --- what a page must be ----------------------------------------------------------------------------------------------
+
+UNNAMED_PICTURES = """() => [...document.querySelectorAll("main img, main svg")]
+    .filter(e => !e.closest("[aria-hidden=true], button, summary, .katex"))
+    .filter(e => !(e.getAttribute("alt") || e.getAttribute("aria-label") || "").trim())
+    .map(e => e.outerHTML.slice(0, 120))"""
+
+RAW_MATHEMATICS = r"""() => {
+    const text = document.querySelector("main").cloneNode(true);
+    text.querySelectorAll("pre, code, script, .katex").forEach(e => e.remove());
+    return (text.textContent.match(/\\[([].{0,40}|\\(frac|text|mathrm)\b.{0,40}/g) || []);
+}"""
+
+
+def faults_of(tab, width):
+    """What is wrong with the page that the tab shows."""
+    found, tab.faults[:] = [*tab.faults], []
+    if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"the page scrolls sideways at {width} px")
+    found += [f"picture without words: {each}" for each in tab.evaluate(UNNAMED_PICTURES)]
+    found += [f"mathematics not set: {each}" for each in tab.evaluate(RAW_MATHEMATICS)]
+    found += [f"mathematics not understood: {each}" for each in tab.locator(".katex-error").all_text_contents()]
+    if tab.locator(".math").count() > tab.locator(".math .katex").count():
+        found.append("some mathematics has no typeset form")
+    return found
+
+
+SET_BY_KATEX = {"exclude": [[".katex-html"]]}  # thousands of boxes in the color of the text, hidden from screen readers
+
+
+def violations(tab, theme):
+    """What axe finds wrong. The dark page is the light one in other colors, so there it looks at colors only."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    options = {"preload": False, "resultTypes": ["violations"]}  # preloading looks for style sheets in the wrong place
+    if theme == "dark":
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+    found = axe.run(tab, context=SET_BY_KATEX, options=options).response["violations"]
+    return [f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}" for each in found]
+
+
+@each_page
+def test_page_is_accessible_and_whole(name, site, views):
+    faults = []
+    for tab in views.values():
+        tab.goto(site + name)
+    tab.wait_for_timeout(400)  # the theme looks for boxes that scroll 300 ms after the mathematics is set
+    for (theme, width), tab in views.items():
+        faults += [f"{theme} {width}: {each}" for each in [*faults_of(tab, width), *violations(tab, theme)]]
+    assert not faults, "\n".join(faults)
+
+
+@needs_book
+def test_search_finds_a_word(site, views):
+    tab = views[VIEWS[-1]]
+    tab.goto(f"{site}search.html?q=token")
+    tab.locator("#search-results ul.search li a").first.wait_for(timeout=10_000)
+    assert not tab.faults
+
+
+# --- what the files must say ------------------------------------------------------------------------------------------
+
+
+class Links(HTMLParser):
+    """The anchors of a page, and where its links lead."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.anchors, self.targets = {"", "top"}, set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
+        if tag in ("a", "link", "img", "script"):
+            self.targets |= {attributes[key] for key in ("href", "src") if attributes.get(key)}
+
+
+@functools.cache
+def links(path):
+    return Links(path.read_text("utf-8"))
+
+
+def leads_nowhere(page, target):
+    """Whether a link from a page to a place in this book has no such place."""
+    address = urlsplit(target)
+    if address.scheme or address.netloc:
+        return False
+    path = (page.parent / unquote(address.path)).resolve() if address.path else page
+    if not path.is_file():
+        return True
+    return path.suffix == ".html" and unquote(address.fragment) not in links(path).anchors
+
+
+@each_page
+def test_links_and_anchors_resolve(name):
+    broken = [target for target in links(BOOK / name).targets if leads_nowhere(BOOK / name, target)]
+    assert not broken
+
+
+@needs_book
+def test_first_page_is_found():
+    assert re.search(r'http-equiv="Refresh".*url=book/index\.html', (BOOK / "index.html").read_text("utf-8"), re.I)
+
+
+def downloads():
+    """Pages that offer a notebook, and the notebook."""
+    leads = ((BOOK / name, target) for name in PAGES for target in links(BOOK / name).targets)
+    return [(page, page.parent / target) for page, target in leads if re.search(r"/_sources/.*\.ipynb$", target)]
+
+
+@needs_book
+def test_notebook_pages_offer_their_notebook():
+    assert downloads()
+    for page, notebook in downloads():
+        nbformat.validate(nbformat.read(notebook, as_version=4))
+        assert notebook.stem == page.stem
+
+
+@needs_book
+def test_launch_buttons_open_sources():
+    for page, _ in downloads():
+        launched = [t for t in links(page).targets if re.search(r"//(mybinder\.org|colab\.)", t)]
+        sources = {re.search(r"/(notebooks/\w+\.ipynb)$", target)[1] for target in launched}
+        assert sources == {f"notebooks/{page.stem}.ipynb"}
+        assert (ROOT / sources.pop()).exists()
+
+
+# --- the colors -------------------------------------------------------------------------------------------------------
+
+PAPERS = {"white": "#ffffff", "dark": "#121212"}
+
+
+def luminance(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_colors_stand_out_on_either_page(paper):
+    colors = re.findall(r"(--cost-\w+): (#\w{6});", (ROOT / "book/_static/custom.css").read_text("utf-8"))
+    assert len(colors) == 18
+    faint = {name: color for name, color in colors if contrast(color, PAPERS[paper]) < 3}
+    assert not faint
