@@ -262,7 +262,7 @@ def _origin(value: Any) -> tuple[str, str, str]:
     if not isinstance(value, Fact):
         return "parameters of this run", "", ""
     kind = {"assumed": "assumption", "claimed": "the article"}.get(value.kind, value.table)
-    return f"{kind}: `{value.key}`", f"{{cite:t}}`{value.source}`", value.date
+    return f"{kind}: `{value.key}`", f"{{cite:t}}`{value.source}`", value.date.replace("-", "\u2011")
 
 
 def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:

@@ -145,7 +145,7 @@ def require_fit(equations: Model, values: dict[str, Any]) -> None:
         )
     found = equations.evaluate(full, "largest_batch", "gpus_to_hold_batch", "weight_bytes", "usable_bytes")
     if values["batch"] > found["largest_batch"]:
-        held = "holds no sequence" if found["largest_batch"] < 1 else f"holds at most {found['largest_batch']:,.0f}"
+        held = f"holds {found['largest_batch']:,.0f} sequences" if found["largest_batch"] else "holds no sequence"
         raise InputError(
             f"batch = {values['batch']:,.0f} does not fit: with n_gpus = {values['n_gpus']:,.0f} the memory left by"
             f" {quantity('weight_bytes').quote(found['weight_bytes'])} of weights {held} of"
