@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -99,25 +100,28 @@ def _build(options: argparse.Namespace) -> int:
     began = time.perf_counter()
     _notebooks(options)
     with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".html-") as scratch:
-        print("setting the pages", file=sys.stderr)
-        command = [
-            "jupyter-book",
-            "build",
-            str(data.ROOT),
-            "--path-output",
-            scratch,
-            "-W",
-            "-n",
-            "--keep-going",
-            "--quiet",
-        ]
-        program = Path(sys.executable).parent / command[0]
-        done = subprocess.run(
-            [str(program), *command[1:]], cwd=data.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        print("setting the pages", file=sys.stderr, flush=True)
+        status, log = _set_pages(Path(scratch))
         html = Path(scratch) / "_build" / "html"
-        if done.returncode or not (html / "index.html").exists():
-            raise InputError(f"{done.stdout}\nthe pages have mistakes (above); the last good book stands untouched")
+        if status or not (html / "index.html").exists():
+            raise InputError(f"{log}\nthe pages have mistakes (above); the last good book stands untouched")
         execute.publish(html, execute.BUILD / "html")
     print(f"{execute.BUILD / 'html' / 'index.html'}  ({time.perf_counter() - began:.0f} s)")
     return 0
+
+
+def _set_pages(folder: Path) -> tuple[int, str]:
+    """Run jupyter-book into `folder`, warnings as errors, showing how far it is. Returns its exit code and its log."""
+    program = Path(sys.executable).parent / "jupyter-book"
+    command = [str(program), "build", str(data.ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
+    lines, shown = [], ""
+    with subprocess.Popen(
+        command, cwd=data.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
+        for line in running.stdout:
+            lines.append(line)
+            stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
+            if stage and stage[1] != shown:
+                shown = stage[1]
+                print(f"  {shown}", file=sys.stderr, flush=True)
+    return running.returncode, "".join(lines)

@@ -54,7 +54,8 @@ def copy_all(arrays: list[np.ndarray], into: list[np.ndarray]) -> None:
 def main() -> None:
     """Measure, and print one table."""
     random = np.random.default_rng(0)
-    equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4, batch=1, input_tokens=1, output_tokens=1)
+    lengths = {"input_tokens": 2000, "output_tokens": 500}
+    equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4, batch=1, **lengths)
     given = [*VARIED, "total_parameters", "layer_parameters", "table_parameters"]
     fixed = equations.evaluate(values)
     drawn = {name: random.uniform(low, high, SCENARIOS) for name, (low, high) in VARIED.items()}
@@ -65,16 +66,16 @@ def main() -> None:
     swept = best(lambda: sweep.run(chain, scenarios))
     buffers = [np.empty(SCENARIOS) for _ in range(len(arrays) + len(TARGETS))]
     copied = best(lambda: copy_all([*arrays, *buffers[: len(TARGETS)]], buffers))
-    rows = [{name: float(each[i]) if np.ndim(each) else each for name, each in scenarios.items()} for i in range(LOOPED)]
+    rows = [{name: np.broadcast_to(each, SCENARIOS)[i] for name, each in scenarios.items()} for i in range(LOOPED)]
     looped = best(lambda: [equations.evaluate(row, *TARGETS) for row in rows], repeats=1) / LOOPED
 
-    rate = SCENARIOS / swept
+    rate, copies, single = SCENARIOS / swept / 1e6, SCENARIOS / copied / 1e6, 1 / looped / 1e6
     steps = chain.source.count(" = ")
     print(f"{date.today()}, {platform.machine()}, Python {sys.version.split()[0]}, numpy {np.__version__}")
     print(f"chain: {steps} lines, {len(arrays)} arrays in, {len(TARGETS)} out, {SCENARIOS:,} scenarios")
-    print(f"compiled, all cores   {rate / 1e6:8.1f} million scenarios per second")
-    print(f"scalar Python loop    {1 / looped / 1e6:8.4f} million; the compiled chain is {rate * looped:,.0f} times as fast")
-    print(f"copying ins and outs  {SCENARIOS / copied / 1e6:8.1f} million; the compiled chain takes {swept / copied:.1f} times as long")
+    print(f"compiled, all cores   {rate:8.1f} million scenarios per second")
+    print(f"scalar Python loop    {single:8.4f} million; the compiled chain is {rate / single:,.0f} times as fast")
+    print(f"copying ins and outs  {copies:8.1f} million; the compiled chain takes {copies / rate:.1f} times as long")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""No connection leaves this machine: Python imports this at its start wherever the tests put this folder on its path."""
+
+import socket
+
+
+class OutsideError(RuntimeError):
+    """Something tried to reach another machine."""
+
+
+def _inside(host):
+    return host in (None, "", b"", "localhost", "::1", "0.0.0.0", "::") or str(host).startswith("127.")
+
+
+def _guard(owner, name, host_of):
+    allowed = getattr(owner, name)
+
+    def guarded(*arguments, **named):
+        host = host_of(*arguments)
+        if not _inside(host):
+            raise OutsideError(f"{name}: the tests and the build reach no other machine, so not {host}")
+        return allowed(*arguments, **named)
+
+    setattr(owner, name, guarded)
+
+
+def _address(_, address, *__):
+    return address[0] if isinstance(address, tuple) else None  # a path is a socket of this machine
+
+
+_guard(socket.socket, "connect", _address)
+_guard(socket.socket, "connect_ex", _address)
+_guard(socket, "getaddrinfo", lambda host, *_: host)
