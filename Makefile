@@ -9,8 +9,8 @@ export PYTHONHASHSEED := 0
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 14
 
-book: .venv/ready  ## set up, run every notebook, build _build/html/index.html
-	@$(BIN)/costlib build
+book: .venv/ready  ## set up, run every notebook, build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml
+	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO))
 
 test: .venv/ready  ## set up and pass all tests
 	@sh tests/chromium.sh
@@ -34,7 +34,7 @@ lab: .venv/ready  ## open the notebooks in JupyterLab
 bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
 	@$(BIN)/python -m tests.benchmark
 
-lock: .venv/ready  ## pin the dependencies of pyproject.toml anew (needs uv)
+lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.lock
 
 clean:  ## remove what was built, but not the environment

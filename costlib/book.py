@@ -33,6 +33,12 @@ NOTEBOOKS = data.ROOT / "notebooks"
 # --- parameters ------------------------------------------------------------------------------------------------------
 
 
+def notebooks() -> list[str]:
+    """Names of the notebooks of the book."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+@functools.cache
 def parameters(notebook: str) -> dict[str, Any]:
     """Names and defaults in the cell of `notebooks/<notebook>.ipynb` that is tagged ``parameters``.
 
@@ -40,9 +46,7 @@ def parameters(notebook: str) -> dict[str, Any]:
     """
     path = NOTEBOOKS / f"{notebook}.ipynb"
     if not path.exists():
-        raise InputError(
-            f"there is no notebooks/{notebook}.ipynb{near(notebook, (p.stem for p in NOTEBOOKS.glob('*.ipynb')))}"
-        )
+        raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
     cells = nbformat.read(path, as_version=4).cells
     source = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
     assigned = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
@@ -57,8 +61,8 @@ def check_parameters(notebook: str, given: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"notebooks/{notebook}.ipynb has no parameter {name!r}{near(name, known)}")
         if isinstance(known[name], str) and not isinstance(value, str):
             raise InputError(f"{name} = {value!r} is not allowed: it must be a name, such as {known[name]!r}")
-        if name in VOCABULARY and value is not None:
-            cases.check(name, value)
+        if value is not None:
+            cases.check_parameter(name, value)
     return {**known, **given}
 
 
@@ -68,15 +72,16 @@ _IPYTHON = {"In", "Out", "exit", "quit", "open", "get_ipython"}
 def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
     """The parameters of this run, checked. Call it with ``globals()`` right after the imports.
 
-    papermill and readers may set any name in the namespace; one that the notebook does not declare is a misspelling
-    and stops the run.
+    papermill and readers may set any name in the namespace. One that another notebook declares is left alone, so that a
+    scenario can serve them all; one that none declares is a misspelling and stops the run.
     """
     known = parameters(notebook)
+    elsewhere = {name for other in notebooks() for name in parameters(other)} - set(known)
     data_types = (str, int, float, bool, list, tuple, dict, type(None))
     set_here = {
         name: value
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in _IPYTHON and isinstance(value, data_types)
+        if not name.startswith("_") and name not in _IPYTHON | elsewhere and isinstance(value, data_types)
     }
     return types.SimpleNamespace(**check_parameters(notebook, {**known, **set_here}))
 

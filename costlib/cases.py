@@ -9,9 +9,17 @@ from costlib.data import Fact
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import memory, roofline
-from costlib.quantities import quantity
+from costlib.quantities import VOCABULARY, quantity
 
 VINTAGES = ("current", "article")
+
+# Parameters that people give in their own units: the quantity that each is, and its unit.
+QUOTED = {
+    "tokens_per_month": ("demand_tokens_per_second", "token/month"),
+    "usd_per_gpu_hour": ("usd_per_gpu_second", "USD/hour/GPU"),
+    "input_usd_per_million_tokens": ("input_usd_per_token", "USD/megatoken"),
+    "output_usd_per_million_tokens": ("output_usd_per_token", "USD/megatoken"),
+}
 
 
 def shape(model: str) -> tuple[dict[str, bool], dict[str, Fact]]:
@@ -119,6 +127,26 @@ def _fewest_gpus(equations: Model, values: dict[str, Any]) -> float:
     if {"batch", "input_tokens", "output_tokens"} <= set(values):
         return equations(at_full_length(values), "gpus_to_hold_batch")
     return equations(values, "gpus_to_hold_model")
+
+
+def in_base(parameters: dict[str, Any]) -> dict[str, Any]:
+    """`parameters` that were set, as quantities in base units: what people quote in units of their own is converted."""
+    found = {}
+    for name, value in parameters.items():
+        if value is not None:
+            quantity_name, unit = QUOTED.get(name, (name, ""))
+            found[quantity_name] = units.to_base(value, unit) if unit else value
+    return found
+
+
+def check_parameter(name: str, value: Any) -> None:
+    """Raise InputError, in the parameter's own name and unit, unless `value` is allowed for it."""
+    if name in QUOTED:
+        _, unit = QUOTED[name]
+        if isinstance(value, str | bool) or not value > 0:
+            raise InputError(f"{name} = {value!r} is not allowed: it must be a number above 0 ({unit})")
+    elif name in VOCABULARY:
+        check(name, value)
 
 
 def check(name: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import data, execute, pages
+from costlib import book, data, execute, pages
 from costlib.errors import InputError
 
 
@@ -32,12 +32,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="costlib", description="Run, build and check the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("run", help="execute one notebook with other parameters")
-    one.add_argument("notebook", help=f"one of: {', '.join(execute.sources())}")
+    one.add_argument("notebook", help=f"one of: {', '.join(book.notebooks())}")
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
-    commands.add_parser("notebooks", help="execute all notebooks into book/executed").set_defaults(run=_notebooks)
-    commands.add_parser("build", help="notebooks, then pages, into _build/html").set_defaults(run=_build)
+    for name, run, text in (
+        ("notebooks", _notebooks, "execute all notebooks into book/executed"),
+        ("build", _build, "notebooks, then pages, into _build/html"),
+    ):
+        each = commands.add_parser(name, help=text)
+        each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
+        each.set_defaults(run=run)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -71,12 +76,13 @@ def _check(_: argparse.Namespace) -> int:
 
 def _notebooks(options: argparse.Namespace) -> int:
     _check(options)
+    given = execute.scenario(options.scenario) if options.scenario else {}
     execute.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
         fresh = Path(scratch) / "executed"
-        names = execute.sources()
+        names = book.notebooks()
         print(f"executing {len(names)} notebooks", file=sys.stderr)
-        failures = execute.run_all(names, fresh)
+        failures = execute.run_all(names, fresh, given)
         if failures:
             kept = execute.BUILD / "failed"
             shutil.rmtree(kept, ignore_errors=True)

@@ -62,13 +62,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the package: its texts and its columns. `key` is the column that names a row."""
+    """One table of the package: its texts and its columns. `key` are the columns that together name a row."""
 
     name: str
     title: str
     description: str
     path: Path
-    key: str
+    key: tuple[str, ...]
     kind: str
     fields: dict[str, Field]
 
@@ -89,15 +89,16 @@ def _table(described: dict[str, Any]) -> Table:
         )
         for each in schema["fields"]
     }  # fmt: skip
+    key = schema["primaryKey"]
     return Table(
         described["name"], described["title"], described["description"], FOLDER / described["path"],
-        schema["primaryKey"], described.get("kind", "list"), fields,
+        (key,) if isinstance(key, str) else tuple(key), described.get("kind", "list"), fields,
     )  # fmt: skip
 
 
 @functools.cache
 def table(name: str) -> pd.DataFrame:
-    """The rows of table `name` as they stand in the file (quoted units), indexed by their key.
+    """The rows of table `name` as they stand in the file (quoted units), indexed by their key, its parts joined by "|".
 
     Raises InputError, naming file, row and field, when the table does not fit its description.
     """
@@ -106,7 +107,8 @@ def table(name: str) -> pd.DataFrame:
     if problems:
         raise InputError("\n".join(problems))
     frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
-    return frame.set_index(about.key, drop=False)
+    frame.index = frame[list(about.key)].astype(str).agg("|".join, axis=1)
+    return frame
 
 
 def _dtype(field: Field) -> str:
@@ -118,7 +120,7 @@ def row(name: str, key: str) -> pd.Series:
     frame = table(name)
     if key not in frame.index:
         about = package()[name]
-        raise InputError(f"data/{about.path.name} has no {about.key} {key!r}{near(str(key), frame.index)}")
+        raise InputError(f"data/{about.path.name} has no {about.key[0]} {key!r}{near(str(key), frame.index)}")
     return frame.loc[key]
 
 

@@ -17,16 +17,40 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from costlib import book, data
-from costlib.errors import InputError
+from costlib.errors import InputError, near
 
 BUILD = data.ROOT / "_build"
 EXECUTED = data.ROOT / "book" / "executed"
 
 
-def sources() -> list[str]:
-    """Names of the notebooks of the book."""
-    return sorted(path.stem for path in book.NOTEBOOKS.glob("*.ipynb"))
+SCENARIOS = book.NOTEBOOKS / "scenarios"
+
+
+def scenario(name: str) -> dict[str, Any]:
+    """The parameters in `notebooks/scenarios/<name>.yml`.
+
+    Raises InputError for an unknown scenario, one that is not a list of values by name, or one that sets a parameter
+    that no notebook has.
+    """
+    names = sorted(path.stem for path in SCENARIOS.glob("*.yml"))
+    if name not in names:
+        raise InputError(f"there is no notebooks/scenarios/{name}.yml{near(name, names)}; known: {', '.join(names)}")
+    try:
+        given = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"notebooks/scenarios/{name}.yml cannot be read: {error}") from error
+    if not isinstance(given, dict):
+        raise InputError(f"notebooks/scenarios/{name}.yml must give values by name")
+    known = {parameter for notebook in book.notebooks() for parameter in book.parameters(notebook)}
+    for parameter in given:
+        if parameter not in known:
+            raise InputError(
+                f"notebooks/scenarios/{name}.yml: no notebook has {parameter!r}{near(str(parameter), known)}"
+            )
+    return given
 
 
 def run(name: str, given: Mapping[str, Any], output: Path, progress: bool = False) -> None:
@@ -77,11 +101,17 @@ def _clean(notebook: Any) -> Any:
     return notebook
 
 
-def run_all(names: Iterable[str], folder: Path) -> list[str]:
-    """Execute the notebooks `names` with their defaults into `folder`, on all cores, showing progress; what failed."""
+def run_all(names: Iterable[str], folder: Path, given: Mapping[str, Any]) -> list[str]:
+    """Execute the notebooks `names` into `folder`, on all cores, showing progress. Returns what failed, in words.
+
+    Each notebook takes those of the parameters `given` that it declares.
+    """
     failures, names, began = [], list(names), time.perf_counter()
     with ProcessPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
-        jobs = {pool.submit(run, name, {}, folder / f"{name}.ipynb"): name for name in names}
+        jobs = {}
+        for name in names:
+            taken = {key: value for key, value in given.items() if key in book.parameters(name)}
+            jobs[pool.submit(run, name, taken, folder / f"{name}.ipynb")] = name
         for done, job in enumerate(as_completed(jobs), 1):
             error = job.exception()
             if error is not None:

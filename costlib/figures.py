@@ -220,6 +220,51 @@ def dots(rows: Sequence[str], series: Mapping[str, tuple[Sequence[float], str]],
     return figure
 
 
+def waterfall(steps: Sequence[tuple[str, float]], x_label: str, color: str = "self") -> Figure:
+    """Running totals as rows of bars, each from the total before it: (name of the step, total after it)."""
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.36 * len(steps))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        figure.supxlabel(x_label, fontsize=10)
+        before = 0.0
+        for row, (_, total) in enumerate(steps):
+            whole = row in (0, len(steps) - 1)
+            start = 0.0 if whole else before
+            fill = COLORS[color] if whole else COLORS["overhead"]
+            axes.barh(row, total - start, left=start, height=0.62, color=fill, alpha=0.9)
+            text = number(total) if whole else f"+{number(total - before)}"
+            _note(axes, text, (max(total, start), row), "data", (5, 0), color if whole else "overhead", va="center")
+            before = total
+        axes.set_yticks(range(len(steps)), [name for name, _ in steps])
+        axes.set_ylim(len(steps) - 0.5, -0.5)
+        axes.set_xlim(0, max(total for _, total in steps) * 1.18)
+        axes.grid(axis="y", visible=False)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
+def shares(x: Sequence[str], y: Sequence[str], share: np.ndarray, x_label: str, y_label: str, color: str) -> Figure:
+    """Shares in 0..1 as cells, the more the fuller: one row per `y`, one column per `x`, first row on top."""
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.1 + 0.42 * len(y)), "axes.grid": False}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        for row, column in np.ndindex(share.shape):
+            cell = mpl.patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, linewidth=0)
+            cell.set(facecolor=COLORS[color], alpha=0.08 + 0.5 * float(share[row, column]))
+            axes.add_patch(cell)
+            axes.text(column, row, f"{share[row, column]:.0%}", ha="center", va="center", fontsize=9)
+        axes.set_xticks(range(len(x)), x)
+        axes.set_yticks(range(len(y)), y)
+        axes.set_xlim(-0.5, len(x) - 0.5)
+        axes.set_ylim(len(y) - 0.5, -0.5)
+        axes.tick_params(length=0)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+    return figure
+
+
 def svg(figure: Figure, name: str, alt: str) -> str:
     """The figure as SVG for a page: colors by meaning, text in the page's color, ids of its own, `alt` as its label."""
     buffer = io.StringIO()

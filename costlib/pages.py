@@ -10,10 +10,10 @@ import pandas as pd
 
 from costlib import book, data, render
 from costlib.equations import Equation
-from costlib.models import memory, roofline
+from costlib.models import api, egress, hosting, memory, roofline, serving
 from costlib.quantities import VOCABULARY
 
-MODULES = (memory, roofline)
+MODULES = (memory, roofline, serving, api, hosting, egress)
 
 
 def equations(module: ModuleType) -> list[Equation]:

@@ -59,17 +59,20 @@ def _count(name: str, symbol: str, meaning: str) -> Quantity:
     return Quantity(name, "", symbol, meaning, whole=True)
 
 
-def _positive(name: str, unit: str, symbol: str, meaning: str, **more) -> Quantity:
+def _positive(name: str, unit: str, symbol: str, meaning: str, **more: object) -> Quantity:
     return Quantity(name, unit, symbol, meaning, above=True, **more)
 
 
-def _share(name: str, symbol: str, meaning: str) -> Quantity:
-    return Quantity(name, "", symbol, meaning, high=1.0, quoted="%")
+def _share(name: str, symbol: str, meaning: str, above: bool = False) -> Quantity:
+    return Quantity(name, "", symbol, meaning, high=1.0, above=above, quoted="%")
 
 
 def _of(word: str) -> str:
     return rf"_{{\mathrm{{{word}}}}}"
 
+
+_PER_MILLION = "USD/megatoken"
+_PER_MONTH = "USD/month"
 
 _CONSTANTS = (
     Quantity(
@@ -300,11 +303,203 @@ _ROOFLINE = (
     ),
 )
 
-VOCABULARY: dict[str, Quantity] = {
-    quantity.name: quantity
-    for group in (_CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE)
-    for quantity in group
-}
+_SERVING = (
+    _share(
+        "bandwidth_efficiency", r"\eta" + _of("mem"), "share of peak memory bandwidth that decode reaches", above=True
+    ),
+    _share("compute_efficiency", r"\eta" + _of("dec"), "share of peak arithmetic that decode reaches", above=True),
+    _share("prefill_efficiency", r"\eta" + _of("pre"), "share of peak arithmetic that prefill reaches", above=True),
+    Quantity("layer_seconds", "s", "t" + _of("lay"), "fixed time per layer and decode step"),
+    _positive("step_seconds", "s", "t" + _of("step"), "time of one decode step as achieved"),
+    _positive("prefill_request_seconds", "s", "t" + _of("req"), "time to process one prompt as achieved"),
+    _positive("output_token_seconds", "s/token", "t" + _of("tpot"), "time per output token of one sequence (TPOT)"),
+    _positive(
+        "replica_output_tokens_per_second", "token/s", "R" + _of("out"), "output tokens per second of one replica"
+    ),
+    _positive(
+        "replica_tokens_per_second", "token/s", "R", "input and output tokens per second of one replica at full load"
+    ),
+    _positive("gpu_seconds_per_output_token", "GPU*s/token", "g" + _of("out"), "GPU time that an output token takes"),
+    _positive("gpu_seconds_per_input_token", "GPU*s/token", "g" + _of("in"), "GPU time that an input token takes"),
+    _positive("output_token_weight", "", r"\omega", "GPU time of an output token over that of an input token"),
+)
+
+_API = (
+    Quantity("input_usd_per_token", "USD/token", "p" + _of("in"), "list price of an input token", quoted=_PER_MILLION),
+    Quantity(
+        "output_usd_per_token", "USD/token", "p" + _of("out"), "list price of an output token", quoted=_PER_MILLION
+    ),
+    Quantity(
+        "cached_input_usd_per_token",
+        "USD/token",
+        "p" + _of("hit"),
+        "price of an input token found in the cache",
+        quoted=_PER_MILLION,
+    ),
+    _share("cache_hit_share", "h", "share of input tokens found in the provider's cache"),
+    _share("batch_share", "s" + _of("b"), "share of requests sent as a batch job"),
+    _share("batch_discount_share", "d" + _of("b"), "discount on batch jobs"),
+    Quantity(
+        "paid_input_usd_per_token",
+        "USD/token",
+        r"\bar{p}" + _of("in"),
+        "price of an input token at the cache hit share",
+        quoted=_PER_MILLION,
+    ),
+    Quantity("request_usd", "USD", "c" + _of("req"), "price of one request"),
+    Quantity(
+        "api_usd_per_token",
+        "USD/token",
+        "c" + _of("api"),
+        "price of a token, input and output together",
+        quoted=_PER_MILLION,
+    ),
+    Quantity("output_premium", "", "q", "price of an output token over that of an input token"),
+    Quantity(
+        "demand_tokens_per_second",
+        "token/s",
+        "D",
+        "input and output tokens asked for, on average",
+        above=True,
+        quoted="token/month",
+    ),
+    Quantity("api_usd_per_second", "USD/s", "C" + _of("api"), "bill of the API", quoted=_PER_MONTH),
+)
+
+_HOSTING = (
+    Quantity("usd_per_gpu_second", "USD/s/GPU", "p" + _of("gpu"), "price of a GPU", quoted="USD/hour/GPU"),
+    _share(
+        "batch_penalty_share", "s" + _of("small"), "throughput lost because batches are smaller than the one assumed"
+    ),
+    _positive("peak_to_mean_ratio", "", r"\psi", "load in the busiest hour over the average load"),
+    _positive("replicas_needed", "", "n" + _of("need"), "replicas that carry the busiest hour", whole=True),
+    _count("spare_replicas", "n" + _of("spare"), "replicas beyond those needed, so that enough are up often enough"),
+    _share("warm_pool_share", "s" + _of("warm"), "replicas kept warm for sudden load, over those needed"),
+    _positive("replicas", "", "n" + _of("rep"), "replicas paid for", whole=True),
+    _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
+    Quantity("rent_usd_per_token", "USD/token", "c_0", "rent over tokens at full load", quoted=_PER_MILLION),
+    Quantity("batched_usd_per_token", "USD/token", "c_1", "the same with batches as they come", quoted=_PER_MILLION),
+    Quantity(
+        "idle_usd_per_token",
+        "USD/token",
+        "c_2",
+        "the same with whole replicas that idle off the peak",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "redundant_usd_per_token", "USD/token", "c_3", "the same with spares and a warm pool", quoted=_PER_MILLION
+    ),
+    Quantity("operated_usd_per_token", "USD/token", "c_4", "the same with operation", quoted=_PER_MILLION),
+    Quantity(
+        "self_usd_per_token",
+        "USD/token",
+        "c" + _of("self"),
+        "what a self-hosted token costs, all in",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "self_input_usd_per_token",
+        "USD/token",
+        "c" + _of("in"),
+        "what a self-hosted input token costs, all in",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "self_output_usd_per_token",
+        "USD/token",
+        "c" + _of("out"),
+        "what a self-hosted output token costs, all in",
+        quoted=_PER_MILLION,
+    ),
+    Quantity("fleet_usd_per_second", "USD/s", "C" + _of("gpu"), "rent of all GPUs", quoted=_PER_MONTH),
+    Quantity("labor_usd_per_hour", "USD/s", "p" + _of("lab"), "cost of an hour of an engineer", quoted="USD/hour"),
+    Quantity(
+        "labor_hours_per_month", "", "h" + _of("op"), "time worked on operating the deployment", quoted="hour/month"
+    ),
+    Quantity(
+        "labor_hours_per_month_per_gpu", "1/GPU", "h" + _of("gpu"), "time worked per GPU", quoted="hour/month/GPU"
+    ),
+    Quantity("labor_usd_per_second", "USD/s", "C" + _of("ops"), "cost of operating", quoted=_PER_MONTH),
+    Quantity("setup_hours", "s", "h" + _of("set"), "time worked until the deployment stands", quoted="hour"),
+    _positive("amortization_months", "s", "T" + _of("set"), "time over which the setup is spread", quoted="month"),
+    Quantity("setup_usd", "USD", "X" + _of("set"), "cost of the setup"),
+    Quantity("setup_usd_per_second", "USD/s", "C" + _of("set"), "cost of the setup, spread", quoted=_PER_MONTH),
+    Quantity(
+        "overhead_usd_per_month", "USD/s", "C" + _of("over"), "load balancer, monitoring and logs", quoted=_PER_MONTH
+    ),
+    Quantity(
+        "storage_usd_per_gigabyte_month", "USD/byte/s", "p" + _of("disk"), "price of storage", quoted="USD/GB/month"
+    ),
+    Quantity("storage_usd_per_second", "USD/s", "C" + _of("disk"), "cost of storing the weights", quoted=_PER_MONTH),
+    Quantity("self_usd_per_second", "USD/s", "C" + _of("self"), "cost of hosting", quoted=_PER_MONTH),
+)
+
+_OWNING = (
+    Quantity("usd_per_gpu", "USD/GPU", "X" + _of("gpu"), "purchase price of a GPU"),
+    Quantity(
+        "gpu_server_overhead_share", "", "s" + _of("srv"), "servers and network over the price of the GPUs", quoted="%"
+    ),
+    _share("residual_share", "s" + _of("res"), "share of the price that is left at the end"),
+    _positive("server_life_years", "s", "T" + _of("life"), "time for which a server is used", quoted="year"),
+    Quantity("discount_rate_per_year", "1/s", "r", "cost of capital", quoted="1/year"),
+    Quantity(
+        "capital_usd_per_gpu_second", "USD/s/GPU", "p" + _of("cap"), "depreciation and interest", quoted="USD/hour/GPU"
+    ),
+    Quantity(
+        "power_usage_effectiveness", "", "e" + _of("pue"), "power of the site over that of the servers (PUE)", low=1.0
+    ),
+    Quantity(
+        "electricity_usd_per_kilowatt_hour",
+        "USD/watt/s",
+        "p" + _of("el"),
+        "price of electricity",
+        quoted="USD/kilowatt_hour",
+    ),
+    Quantity(
+        "colocation_usd_per_kilowatt_month",
+        "USD/watt/s",
+        "p" + _of("colo"),
+        "price of space, cooling and network per power",
+        quoted="USD/kilowatt/month",
+    ),
+    Quantity(
+        "power_usd_per_gpu_second", "USD/s/GPU", "p" + _of("pow"), "electricity and colocation", quoted="USD/hour/GPU"
+    ),
+    Quantity(
+        "owned_usd_per_gpu_second", "USD/s/GPU", "p" + _of("own"), "what an owned GPU costs", quoted="USD/hour/GPU"
+    ),
+)
+
+_EGRESS = (
+    Quantity("egress_usd_per_gigabyte", "USD/byte", "p" + _of("eg"), "price of moving data out", quoted="USD/GB"),
+    Quantity("copies_per_month", "1/s", "f" + _of("copy"), "copies of the weights made", quoted="1/month"),
+    Quantity("free_gigabytes_per_month", "byte/s", "Q" + _of("free"), "traffic that is free", quoted="GB/month"),
+    _positive("transfer_bytes_per_second", "byte/s", "v", "speed of the copy"),
+    Quantity("copy_usd", "USD", "c" + _of("copy"), "price of one copy of the weights"),
+    _positive("copy_seconds", "s", "t" + _of("copy"), "time of one copy of the weights"),
+    Quantity("egress_usd_per_second", "USD/s", "C" + _of("eg"), "bill for moving weights", quoted=_PER_MONTH),
+    Quantity(
+        "worthwhile_copies_per_month",
+        "1/s",
+        "f^{*}",
+        "copies at which a dearer host with free traffic is as cheap",
+        quoted="1/month",
+    ),
+    Quantity(
+        "price_gap_usd_per_gpu_second",
+        "USD/s/GPU",
+        r"\Delta p",
+        "what the host with free traffic charges more",
+        quoted="USD/hour/GPU",
+    ),
+)
+
+_GROUPS = (
+    _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS,
+)  # fmt: skip
+
+VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}
 
 
 def quantity(name: str) -> Quantity:

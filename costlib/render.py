@@ -60,7 +60,9 @@ def quoted_latex(quantity: Quantity, value: float) -> str:
     magnitude, label = units.quote(value, quantity.unit, quantity.quoted)
     magnitude = re.sub(r"(.*)e([+-]\d+)", lambda m: rf"{m[1]} \times 10^{{{int(m[2])}}}", magnitude)
     magnitude = magnitude.replace(",", "{,}").replace("∞", r"\infty")
-    label = label.replace("%", r"\%").replace("·", r"{\cdot}").replace("²", "^2").replace("µ", r"\mu{}")
+    label = (
+        label.replace("%", r"\%").replace("·", r"{\cdot}").replace("²", "^2").replace("µ", r"\mu{}").replace(" ", r"\ ")
+    )
     return magnitude + (rf"\,\mathrm{{{label}}}" if label else "")
 
 

@@ -136,7 +136,18 @@ def quote(value: float, base: str, wanted: str | None = None, digits: int = 3) -
     return number(value / factor, digits), prefix + _label(head) + plural + slash + _label(rest)
 
 
+_WORDS = {
+    "USD/megatoken": "USD per million tokens", "USD/hour/GPU": "USD per GPU-hour", "token/month": "tokens per month",
+    "USD/month": "USD per month", "USD/hour": "USD per hour", "hour/month": "hours per month", "1/month": "per month",
+    "hour/month/GPU": "hours per month and GPU", "1/year": "per year", "USD/kilowatt_hour": "USD per kWh",
+    "USD/kilowatt/month": "USD per kW and month", "USD/GB/month": "USD per GB and month", "hour": "hours",
+    "month": "months", "year": "years",
+}  # fmt: skip
+
+
 def _label(text: str) -> str:
+    if text in _WORDS:
+        return _WORDS[text]
     for long, short in _SHORT.items():
         text = text.replace(f"giga{long}", f"G{short}").replace(f"tera{long}", f"T{short}").replace(long, short)
     return text.replace("**2", "²").replace("*", "·")

@@ -161,7 +161,15 @@ def runs(tmp_path_factory):
 # --- cases ------------------------------------------------------------------------------------------------------------
 
 # One model for every combination of attention, windows and experts that the tables have.
-MODELS = ("llama_2_7b", "llama_3_1_70b", "gemma_3_27b", "mixtral_8x7b", "gpt_oss_120b", "llama_4_maverick", "deepseek_v3")
+MODELS = (
+    "llama_2_7b",
+    "llama_3_1_70b",
+    "gemma_3_27b",
+    "mixtral_8x7b",
+    "gpt_oss_120b",
+    "llama_4_maverick",
+    "deepseek_v3",
+)
 DENSE = ("llama_2_7b", "llama_3_1_8b", "llama_3_1_70b", "qwen2_5_72b", "gemma_3_27b")
 
 

@@ -76,8 +76,8 @@ def test_a_number_is_written_to_three_digits(value):
         (5e-10, "s", None, ("0.500", "ns")), (90, "s", None, ("90", "s")), (70.5e9, "", None, ("70.5", "billion")),
         (1, "GPU", None, ("1", "GPU")), (4, "GPU", None, ("4", "GPUs")), (2000, "token", None, ("2,000", "tokens")),
         (989e12, "FLOP/s/GPU", None, ("989", "TFLOP/s/GPU")), (0.1, "", "%", ("10", "%")),
-        (80e9, "byte", "GB", ("80", "GB")), (80e9, "byte", "gigabyte", ("80", "GB")), (0.0121, "s", "ms", ("12.1", "ms")),
-        (32_768, "FLOP/token**2", None, ("32.8", "kFLOP/token²")),
+        (80e9, "byte", "GB", ("80", "GB")), (80e9, "byte", "gigabyte", ("80", "GB")),
+        (0.0121, "s", "ms", ("12.1", "ms")), (32_768, "FLOP/token**2", None, ("32.8", "kFLOP/token²")),
     ],
 )  # fmt: skip
 def test_a_value_is_quoted_in_the_unit_that_reads_best(value, base, wanted, quoted):

@@ -1,4 +1,4 @@
-"""No connection leaves this machine: Python imports this at its start wherever the tests put this folder on its path."""
+"""No connection leaves this machine. Python imports this at its start where the tests put the folder on its path."""
 
 import socket
 
