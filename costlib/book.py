@@ -273,7 +273,7 @@ def _origin(value: Any) -> tuple[str, str, str]:
 def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:
     """What `target` rests on, as a frame: quantity, value in base units, unit, table, row, source, date and kind."""
     rows = []
-    for name in model.inputs(target, given=_given(model, values)):
+    for name in [target] if target in values else model.inputs(target, given=_given(model, values)):
         value = values[name]
         origin = value.__dict__ if isinstance(value, Fact) else {"kind": "given"}
         columns = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from costlib import data, units
@@ -151,10 +152,12 @@ def check_parameter(name: str, value: Any) -> None:
 
 def check(name: str, value: Any) -> None:
     """Raise InputError unless `value`, a number or an array, is allowed for the quantity `name`."""
-    for each in [value] if not hasattr(value, "__iter__") else value:
-        if isinstance(each, str | bool):
-            raise InputError(f"{name} = {each!r} is not allowed: it must be {quantity(name).allowed()}")
-        quantity(name).check(float(each))
+    numbers = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    flat = [each.item() if hasattr(each, "item") else each for each in numbers]
+    if not flat or any(isinstance(each, bool) or not isinstance(each, int | float) for each in flat):
+        raise InputError(f"{name} = {value!r} is not allowed: it must be {quantity(name).allowed()}")
+    for each in flat:
+        quantity(name).check(each)
 
 
 def at_full_length(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 An equation is a documented function whose name is the quantity it defines and whose parameters are the quantities it
 needs. Its body runs once, on symbols; LaTeX, numbers, JavaScript, the unit check and the derivatives all come from the
-expression that it returns. Bodies use ``+ - * / **``, `Max`, `Min`, `ceiling`, `floor` and `Piecewise`.
+expression that it returns. Bodies use ``+ - * / **``, `Max` and `Min` of
+this module, and sympy's `ceiling`, `floor` and `Piecewise`.
 """
 
 from __future__ import annotations
@@ -147,6 +148,36 @@ def _value(expr: Expr, uses: Sequence[Quantity], values: Values) -> Any:
     return expr.subs(names).doit().evalf()
 
 
+class _Extreme(sp.Function):
+    """sympy's own Max and Min sort their arguments; these keep the order in which the author wrote them."""
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\{self.word}\left({', '.join(printer._print(each) for each in self.args)}\right)"
+
+    def doit(self, **hints: Any) -> Expr:
+        """The value, where the arguments have one."""
+        return self.plain(*(each.doit(**hints) for each in self.args))
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """One for the argument that is taken (the first, where some tie), zero for the others."""
+        before, this, after = self.args[: argindex - 1], self.args[argindex - 1], self.args[argindex:]
+        ahead = [this > each if self.plain is sp.Max else this < each for each in before]
+        level = [this >= each if self.plain is sp.Max else this <= each for each in after]
+        return sp.Piecewise((1, sp.And(*ahead, *level)), (0, True))
+
+
+class Max(_Extreme):
+    """The largest of its arguments."""
+
+    word, plain = "max", sp.Max
+
+
+class Min(_Extreme):
+    """The smallest of its arguments."""
+
+    word, plain = "min", sp.Min
+
+
 class _Step(sp.Function):
     """Stands for ceiling and floor while differentiating: flat wherever it has a derivative."""
 
@@ -182,7 +213,7 @@ def _unit_of(expr: Expr, known: Mapping[sp.Symbol, Any], where: str) -> Any:
         return known[expr]
     if expr.is_number and not expr.free_symbols:
         return None if expr == 0 or expr in (sp.oo, -sp.oo) else units.unit("")
-    if isinstance(expr, (sp.Add, sp.Max, sp.Min, sp.Piecewise, ExprCondPair)):
+    if isinstance(expr, (sp.Add, Max, Min, sp.Piecewise, ExprCondPair)):
         for condition in (c for each in expr.args for c in each.atoms(Relational)):
             _alike([_unit_of(side, known, where) for side in condition.args], condition, where)
         return _alike(inner, expr, where)
@@ -272,14 +303,17 @@ class Model:
 
     def inputs(self, *targets: str, given: Sequence[str] | Mapping = ()) -> list[str]:
         """The quantities that somebody must give to compute `targets` (all, if none is named), in order of use."""
+        self._require_equations(targets, given)
         order = self._sorted(targets or self.by_name, given)
         used = (q.name for name in order for q in self.by_name[name].uses if q.value is None)
         return list(dict.fromkeys(name for name in used if name not in order))
 
-    def _require(self, values: Values, targets: Sequence[str]) -> None:
+    def _require_equations(self, targets: Sequence[str], given: Sequence[str] | Mapping) -> None:
         for target in targets:
-            if target not in values:
+            if target not in given:
                 self[target]
+
+    def _require(self, values: Values, targets: Sequence[str]) -> None:
         missing = [name for name in self.inputs(*targets, given=values) if name not in values]
         if missing:
             raise InputError(f"{' and '.join(missing)} must be given to compute {' and '.join(targets)}")
@@ -319,8 +353,8 @@ class Model:
 
     def compile(self, *targets: str, given: Sequence[str] = ()) -> Chain:
         """A fast function of arrays that computes `targets`; `given` names quantities not to compute."""
-        order = self._sorted(targets, given)
         inputs = self.inputs(*targets, given=given)
+        order = self._sorted(targets, given)
         lines = [f"    {q.name} = {q.value!r}" for q in VOCABULARY.values() if q.value is not None]
         lines += [f"    {name} = {_code(self.by_name[name].expr)}" for name in order]
         text = f"def chain({', '.join(inputs)}):\n" + "\n".join(lines) + f"\n    return {', '.join(targets)},\n"

@@ -8,6 +8,7 @@ part in the dimension check.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from costlib import units
 from costlib.errors import InputError, near
@@ -34,7 +35,7 @@ class Quantity:
 
     def check(self, value: float) -> None:
         """Raise InputError, naming the quantity and the allowed range, when `value` is outside it."""
-        fits = (self.low < value if self.above else self.low <= value) and value <= self.high
+        fits = (self.low < value if self.above else self.low <= value) and value <= self.high and isfinite(value)
         if not fits or (self.whole and value != int(value)):
             raise InputError(f"{self.name} = {value:g} is not allowed: it must be {self.allowed()}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 
 import pint
 
@@ -66,7 +67,7 @@ def unit(text: str) -> pint.Unit:
     """
     try:
         return REGISTRY.Unit(text or "dimensionless")
-    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError) as error:
+    except Exception as error:  # pint's parser raises whatever Python's does, an AssertionError or a TokenError too
         raise UnitError(f"unknown unit {text!r}") from error
 
 
@@ -96,6 +97,10 @@ def to_base(value: float, given: str) -> float:
 _COUNTS = [(1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1.0, "")]
 _LARGE = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
 _SMALL = [(1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
+_PREFIXES = {
+    "kilo": "k", "mega": "M", "giga": "G", "tera": "T", "peta": "P", "exa": "E", "milli": "m", "micro": "µ",
+    "nano": "n", "kibi": "Ki", "mebi": "Mi", "gibi": "Gi",
+}  # fmt: skip
 _SHORT = {"byte": "B", "second": "s", "hour": "h"}
 
 
@@ -149,5 +154,5 @@ def _label(text: str) -> str:
     if text in _WORDS:
         return _WORDS[text]
     for long, short in _SHORT.items():
-        text = text.replace(f"giga{long}", f"G{short}").replace(f"tera{long}", f"T{short}").replace(long, short)
+        text = re.sub(f"({'|'.join(_PREFIXES)})?{long}", lambda m, short=short: _PREFIXES.get(m[1], "") + short, text)
     return text.replace("**2", "²").replace("*", "·")

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from sympy import Max, Min, Piecewise, ceiling, exp, floor, oo
+from sympy import Piecewise, ceiling, exp, floor, oo
 
 from costlib import data, pages, render
-from costlib.equations import Model, equation
+from costlib.equations import Max, Min, Model, equation
 from costlib.errors import InputError
 from costlib.models import memory, roofline
 from costlib.units import UnitError

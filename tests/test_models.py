@@ -312,11 +312,10 @@ def test_the_largest_batch_fits_and_one_more_does_not(case):
     assert used[1] > usable * (1 - 1e-12)
 
 
-@given(any_case())
+@given(any_case(("llama_3_1_70b", "mixtral_8x7b", "deepseek_v3")))
 def test_no_batch_fits_where_the_weights_do_not(case):
     equations, values = case
-    found = equations.evaluate(values)
-    assume(found["weight_bytes"] > found["usable_bytes"])
+    found = equations.evaluate({**values, "usable_bytes": equations(values, "weight_bytes") * 0.999})
     assert found["largest_batch"] == 0
 
 
@@ -432,7 +431,7 @@ def test_what_is_no_number_is_refused_by_name(value):
 def test_a_batch_that_does_not_fit_is_told_how_many_gpus_would_hold_it():
     equations, values = deployed(batch=4096)
     with pytest.raises(
-        InputError, match=r"batch = 4,096 does not fit: .* at most 203 .*; n_gpus = (\d+) would"
+        InputError, match=r"batch = 4,096 does not fit: .* 203 .*; n_gpus = (\d+) would"
     ) as caught:
         cases.require_fit(equations, values)
     enough = int(str(caught.value).partition("; n_gpus = ")[2].split()[0])

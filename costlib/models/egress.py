@@ -1,8 +1,6 @@
 """What moving weights costs, and when it matters."""
 
-from sympy import Max
-
-from costlib.equations import Equation, Expr, equation
+from costlib.equations import Equation, Expr, Max, equation
 from costlib.models.hosting import OWN
 
 

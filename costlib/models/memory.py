@@ -4,9 +4,9 @@ Alternatives (dense or mixture of experts; grouped or latent attention; full att
 same quantities, so everything that stands on them holds for all. `equations_for` picks the ones that fit a model.
 """
 
-from sympy import Max, Min, ceiling, floor
+from sympy import ceiling, floor
 
-from costlib.equations import Equation, Expr, equation
+from costlib.equations import Equation, Expr, Max, Min, equation
 
 # --- weights, counted from the shape ---------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ prompts at once. The bounds assume perfect overlap (`decode_seconds`) or none (`
 and nothing else that takes time: no kernel launches, no communication between GPUs, no scheduling.
 """
 
-from sympy import Max, Min, Piecewise, oo
+from sympy import Piecewise, oo
 
-from costlib.equations import Equation, Expr, equation
+from costlib.equations import Equation, Expr, Max, Min, equation
 
 # --- arithmetic per token --------------------------------------------------------------------------------------------
 

@@ -4,9 +4,7 @@ The roofline's times are divided by the shares of bandwidth and arithmetic that 
 layer is added, and each output token waits for its part of the prompts that arrive meanwhile.
 """
 
-from sympy import Max
-
-from costlib.equations import Equation, Expr, equation
+from costlib.equations import Equation, Expr, Max, equation
 
 
 @equation(
