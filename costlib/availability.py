@@ -1,8 +1,8 @@
 """How many replicas beyond those needed keep a service up often enough.
 
-Replicas fail independently with the same availability; beside that, a common failure (a zone, a network, a bad release)
-takes all of a site at once. Independence is an assumption: the common term bounds what spares in one place can do, and
-where it alone misses the target, a second site of the same kind is needed.
+A share of every replica's downtime is common: a zone, a network or a bad release takes all replicas of a site with it
+(the beta-factor model). The rest strikes each replica by itself. Spares help against the second kind only, so that the
+common term bounds what one site can promise, however many spares it has; then a second site of the same kind is needed.
 """
 
 from __future__ import annotations
@@ -10,28 +10,48 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binom
 
+from costlib.errors import InputError
+
+MOST_SITES = 4
+
 
 def site_availability(needed: np.ndarray, total: np.ndarray, replica: np.ndarray, common: np.ndarray) -> np.ndarray:
     """The share of time in which at least `needed` of `total` replicas of one site are up.
 
-    `replica` is the availability of one replica; `common` the share of time lost to failures of the whole site.
+    `replica` is the availability of one replica; `common` the share of its downtime that the whole site has with it.
     """
-    return (1 - np.asarray(common)) * binom.sf(np.asarray(needed) - 1, total, replica)
+    down = 1 - np.asarray(replica, dtype=float)
+    return (1 - common * down) * binom.sf(np.asarray(needed) - 1, total, 1 - (1 - common) * down)
+
+
+def sites(target: float, replica: np.ndarray, common: np.ndarray) -> np.ndarray:
+    """The fewest independent sites, each able to carry the whole load, with which `target` can be met at all.
+
+    Raises InputError when not even four sites can.
+    """
+    lost = np.asarray(common) * (1 - np.asarray(replica, dtype=float))
+    enough = [lost < (1 - target) ** (1 / count) for count in range(1, MOST_SITES + 1)]
+    if not np.all(enough[-1]):
+        raise InputError(
+            f"availability_target = {target:g} is not allowed: not even {MOST_SITES} sites reach it when failures that"
+            f" take a whole site last {float(np.max(lost)):.2g} of the time"
+        )
+    return 1 + np.argmax(enough, axis=0)
 
 
 def extra_replicas(needed: np.ndarray, target: float, replica: np.ndarray, common: np.ndarray) -> np.ndarray:
     """The fewest replicas beyond `needed` with which the service is up at least the share `target` of the time.
 
-    Arguments broadcast. Spares in one site where they suffice; else a second, independent site that can carry the whole
-    load, with spares in each.
+    Arguments broadcast. Spares in one site where they suffice; else the fewest further sites, each with the whole load
+    and the spares that it then needs.
     """
     needed, replica, common = np.broadcast_arrays(needed, replica, common)
     needed = needed.astype(int)
-    single = 1 - common >= target
-    wanted = np.where(single, target, 1 - np.sqrt(1 - target))
+    count = sites(target, replica, common)
+    wanted = 1 - (1 - target) ** (1 / count)
     spares = np.zeros(needed.shape, dtype=int)
     short = site_availability(needed, needed, replica, common) < wanted
     while short.any():
         spares = spares + short
         short = site_availability(needed, needed + spares, replica, common) < wanted
-    return np.where(single, spares, needed + 2 * spares)
+    return count * (needed + spares) - needed

@@ -303,17 +303,22 @@ def verdict(low: float, high: float, value: float) -> tuple[str, float]:
     return "off by factor", factor
 
 
-def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, caption: str) -> None:
-    """Show claims of the article beside `ours` (values by claim, in the claim's unit), each with its remark."""
-    rows = []
+def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, caption: str) -> int:
+    """Show claims of the article beside `ours` (values by claim, in the claim's unit), each with its remark.
+
+    Returns how many reproduce.
+    """
+    rows, held = [], 0
     for key, remark in remarks.items():
         cells = data.row("claims", key)
         low, high, unit = float(cells["claimed_low"]), float(cells["claimed_high"]), data.text(cells, "unit")
         kind, factor = verdict(low, high, ours[key])
+        held += factor == 1
         found = kind if factor == 1 else f"off {units.number(factor, 2)} times"
         claimed = _in_unit(low, unit) if low == high else f"{_in_unit(low, unit)} to {_in_unit(high, unit)}"
         rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
+    return held
 
 
 def _in_unit(value: float, unit: str) -> str:

@@ -47,10 +47,14 @@ def with_spares(equations: Model, values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "spare_replicas": _spares(values, needed)}
 
 
-def _spares(values: dict[str, Any], needed: np.ndarray) -> np.ndarray:
+def reliability(values: dict[str, Any]) -> tuple[float, Any, Any]:
+    """Target, availability of one replica (all its servers must be up), and the common share of its downtime."""
     replica = values["node_availability"] ** np.ceil(values["n_gpus"] / NODE_GPUS)
-    target, common = float(np.max(values["availability_target"])), values["common_failure_share"]
-    found = availability.extra_replicas(np.asarray(needed), target, replica, common)
+    return float(np.max(values["availability_target"])), replica, values["common_failure_share"]
+
+
+def _spares(values: dict[str, Any], needed: np.ndarray) -> np.ndarray:
+    found = availability.extra_replicas(np.asarray(needed), *reliability(values))
     return found.astype(float) if found.ndim else float(found)
 
 
@@ -63,11 +67,12 @@ def staircase(equations: Model, values: dict[str, Any], steps: int = 400) -> Sta
     )
     one, two = (equations({**case, "replicas": n}, "self_usd_per_second") for n in (1.0, 2.0))
     per_replica = two - one
-    replica = values["node_availability"] ** np.ceil(values["n_gpus"] / NODE_GPUS)
-    sites = 1 if 1 - values["common_failure_share"] >= values["availability_target"] else 2
-    marginal = per_replica * (sites / replica + values["warm_pool_share"])
+    target, replica, common = reliability(values)
+    up = 1 - (1 - common) * (1 - replica)  # spares stand in for what fails by itself
+    marginal = per_replica * availability.sites(target, replica, common) / up
     full = equations(case, "replica_tokens_per_second") * (1 - values["batch_penalty_share"])
-    return Staircase(float(full / values["peak_to_mean_ratio"]), np.asarray(bills, dtype=float), float(marginal))
+    step = full / (values["peak_to_mean_ratio"] * (1 + values["warm_pool_share"]))
+    return Staircase(float(step), np.asarray(bills, dtype=float), float(marginal))
 
 
 def triples(values: dict[str, Any], gpu: str | None = None, contract: str = "on_demand") -> dict[str, tuple]:

@@ -375,22 +375,19 @@ _HOSTING = (
     _positive("peak_to_mean_ratio", "", r"\psi", "load in the busiest hour over the average load"),
     _positive("replicas_needed", "", "n" + _of("need"), "replicas that carry the busiest hour", whole=True),
     _count("spare_replicas", "n" + _of("spare"), "replicas beyond those needed, so that enough are up often enough"),
-    _share("warm_pool_share", "s" + _of("warm"), "replicas kept warm for sudden load, over those needed"),
+    _share("warm_pool_share", "s" + _of("warm"), "capacity kept warm for sudden load, over that of the busiest hour"),
     _positive("replicas", "", "n" + _of("rep"), "replicas paid for", whole=True),
     _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
     Quantity("rent_usd_per_token", "USD/token", "c_0", "rent over tokens at full load", quoted=_PER_MILLION),
     Quantity("batched_usd_per_token", "USD/token", "c_1", "the same with batches as they come", quoted=_PER_MILLION),
+    Quantity("peak_usd_per_token", "USD/token", "c_2", "the same with a load that has a peak", quoted=_PER_MILLION),
+    Quantity("ready_usd_per_token", "USD/token", "c_3", "the same with a warm pool", quoted=_PER_MILLION),
     Quantity(
-        "idle_usd_per_token",
-        "USD/token",
-        "c_2",
-        "the same with whole replicas that idle off the peak",
-        quoted=_PER_MILLION,
+        "idle_usd_per_token", "USD/token", "c_4", "the same with replicas that are bought whole", quoted=_PER_MILLION
     ),
-    Quantity(
-        "redundant_usd_per_token", "USD/token", "c_3", "the same with spares and a warm pool", quoted=_PER_MILLION
-    ),
-    Quantity("operated_usd_per_token", "USD/token", "c_4", "the same with operation", quoted=_PER_MILLION),
+    Quantity("redundant_usd_per_token", "USD/token", "c_5", "the same with spares", quoted=_PER_MILLION),
+    Quantity("operated_usd_per_token", "USD/token", "c_6", "the same with operation", quoted=_PER_MILLION),
+    Quantity("installed_usd_per_token", "USD/token", "c_7", "the same with the setup", quoted=_PER_MILLION),
     Quantity(
         "self_usd_per_token",
         "USD/token",
@@ -433,6 +430,25 @@ _HOSTING = (
     ),
     Quantity("storage_usd_per_second", "USD/s", "C" + _of("disk"), "cost of storing the weights", quoted=_PER_MONTH),
     Quantity("self_usd_per_second", "USD/s", "C" + _of("self"), "cost of hosting", quoted=_PER_MONTH),
+    _positive(
+        "weight_load_bytes_per_second", "byte/s", "v" + _of("load"), "speed at which a replica loads its weights"
+    ),
+    _positive("load_seconds", "s", "t" + _of("load"), "time to load the weights of a replica"),
+    Quantity(
+        "spot_interruption_share",
+        "",
+        "s" + _of("spot"),
+        "share of spot GPUs taken back in a month",
+        high=0.99,
+        quoted="%",
+    ),
+    Quantity(
+        "spot_usd_per_gpu_second",
+        "USD/s/GPU",
+        "p" + _of("spot"),
+        "price of a spot GPU that can be counted on",
+        quoted="USD/hour/GPU",
+    ),
 )
 
 _OWNING = (
@@ -446,6 +462,7 @@ _OWNING = (
     Quantity(
         "capital_usd_per_gpu_second", "USD/s/GPU", "p" + _of("cap"), "depreciation and interest", quoted="USD/hour/GPU"
     ),
+    _positive("server_power_ratio", "", r"\sigma" + _of("srv"), "power of a server over that of its GPUs' boards"),
     Quantity(
         "power_usage_effectiveness", "", "e" + _of("pue"), "power of the site over that of the servers (PUE)", low=1.0
     ),

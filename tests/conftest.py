@@ -59,6 +59,11 @@ class Project:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([head, *rows])
 
+    def without_notebooks(self) -> None:
+        """Take all notebooks out of this copy."""
+        for path in (self.path / "notebooks").glob("*.ipynb"):
+            path.unlink()
+
     def notebook(self, name: str, *sources: str) -> None:
         """Write a notebook of code cells; the first one holds its parameters."""
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
@@ -116,7 +121,7 @@ SMALL = ("batch = 3  # a parameter", "print('done so far')")
 
 def _failing(project: Project) -> Run:
     """`costlib notebooks` where one of two notebooks fails, over a folder that was published before."""
-    (project.path / "notebooks" / "roofline.ipynb").unlink()
+    project.without_notebooks()
     project.notebook("sound", *SMALL)
     project.notebook("broken", *SMALL, BROKEN, "print('never')")
     published = project.path / "book" / "executed" / "sound.ipynb"
@@ -130,7 +135,7 @@ def _unset(project: Project) -> Run:
 
     The pages fail because the environment's jupyter-book is replaced by a program that does.
     """
-    (project.path / "notebooks" / "roofline.ipynb").unlink()
+    project.without_notebooks()
     project.notebook("sound", *SMALL)
     published = project.path / "_build" / "html" / "index.html"
     published.parent.mkdir(parents=True)

@@ -430,9 +430,7 @@ def test_what_is_no_number_is_refused_by_name(value):
 
 def test_a_batch_that_does_not_fit_is_told_how_many_gpus_would_hold_it():
     equations, values = deployed(batch=4096)
-    with pytest.raises(
-        InputError, match=r"batch = 4,096 does not fit: .* 203 .*; n_gpus = (\d+) would"
-    ) as caught:
+    with pytest.raises(InputError, match=r"batch = 4,096 does not fit: .* 203 .*; n_gpus = (\d+) would") as caught:
         cases.require_fit(equations, values)
     enough = int(str(caught.value).partition("; n_gpus = ")[2].split()[0])
     cases.require_fit(equations, {**values, "n_gpus": enough})

@@ -20,28 +20,30 @@ OWN = "own_accounting"  # an identity of bookkeeping: what is added up, and over
         "peak_to_mean_ratio": 2,
         "replica_tokens_per_second": 5000,
         "batch_penalty_share": 0.2,
-        "gives": 5,
+        "warm_pool_share": 0.1,
+        "gives": 6,
     },
 )
 def replicas_needed(
     demand_tokens_per_second: Expr,
     peak_to_mean_ratio: Expr,
+    warm_pool_share: Expr,
     replica_tokens_per_second: Expr,
     batch_penalty_share: Expr,
 ) -> Expr:
-    """Capacity is bought for the busiest hour, in whole replicas."""
+    """Whole replicas for the busiest hour, and a warm pool for what rises faster than weights can be loaded."""
     return ceiling(
-        demand_tokens_per_second * peak_to_mean_ratio / (replica_tokens_per_second * (1 - batch_penalty_share))
+        demand_tokens_per_second
+        * peak_to_mean_ratio
+        * (1 + warm_pool_share)
+        / (replica_tokens_per_second * (1 - batch_penalty_share))
     )
 
 
-@equation(
-    source=OWN,
-    example={"replicas_needed": 5, "spare_replicas": 1, "warm_pool_share": 0.1, "gives": 7},
-)
-def replicas(replicas_needed: Expr, spare_replicas: Expr, warm_pool_share: Expr) -> Expr:
-    """Spares keep enough replicas up when some fail, a warm pool takes what rises faster than weights can be loaded."""
-    return replicas_needed + spare_replicas + ceiling(replicas_needed * warm_pool_share)
+@equation(source=OWN, example={"replicas_needed": 5, "spare_replicas": 2, "gives": 7})
+def replicas(replicas_needed: Expr, spare_replicas: Expr) -> Expr:
+    """Spares keep enough replicas up when some fail."""
+    return replicas_needed + spare_replicas
 
 
 @equation(
@@ -60,7 +62,7 @@ def utilization(
     replica_tokens_per_second: Expr,
     batch_penalty_share: Expr,
 ) -> Expr:
-    """The rest of the time the needed replicas wait for the busiest hour."""
+    """The rest of the time the needed replicas wait: for the busiest hour, for a burst, or because half is not sold."""
     return demand_tokens_per_second / (replicas_needed * replica_tokens_per_second * (1 - batch_penalty_share))
 
 
@@ -159,15 +161,27 @@ def batched_usd_per_token(rent_usd_per_token: Expr, batch_penalty_share: Expr) -
     return rent_usd_per_token / (1 - batch_penalty_share)
 
 
-@equation(source=OWN, example={"batched_usd_per_token": 5e-7, "utilization": 0.5, "gives": 1e-6})
+@equation(source=OWN, example={"batched_usd_per_token": 5e-7, "peak_to_mean_ratio": 2, "gives": 1e-6})
+def peak_usd_per_token(batched_usd_per_token: Expr, peak_to_mean_ratio: Expr) -> Expr:
+    """What the busiest hour needs is paid for in every other hour too."""
+    return batched_usd_per_token * peak_to_mean_ratio
+
+
+@equation(source=OWN, example={"peak_usd_per_token": 1e-6, "warm_pool_share": 0.1, "gives": 1.1e-6})
+def ready_usd_per_token(peak_usd_per_token: Expr, warm_pool_share: Expr) -> Expr:
+    """A replica takes minutes to load its weights, so some stand ready."""
+    return peak_usd_per_token * (1 + warm_pool_share)
+
+
+@equation(source=OWN, example={"batched_usd_per_token": 5e-7, "utilization": 0.4, "gives": 1.25e-6})
 def idle_usd_per_token(batched_usd_per_token: Expr, utilization: Expr) -> Expr:
-    """Idle time is paid for: utilization divides tokens, it never discounts the bill."""
+    """All idle time, that of a replica bought whole included: utilization divides tokens, never the bill."""
     return batched_usd_per_token / utilization
 
 
 @equation(source=OWN, example={"idle_usd_per_token": 1e-6, "replicas": 7, "replicas_needed": 5, "gives": 1.4e-6})
 def redundant_usd_per_token(idle_usd_per_token: Expr, replicas: Expr, replicas_needed: Expr) -> Expr:
-    """Spares and warm replicas cost like the others."""
+    """Spares cost like the others."""
     return idle_usd_per_token * replicas / replicas_needed
 
 
@@ -189,10 +203,26 @@ def operated_usd_per_token(
 
 @equation(
     source=OWN,
+    example={
+        "operated_usd_per_token": 1.6e-6,
+        "setup_usd_per_second": 0.0001,
+        "demand_tokens_per_second": 10_000,
+        "gives": 1.61e-6,
+    },
+)
+def installed_usd_per_token(
+    operated_usd_per_token: Expr, setup_usd_per_second: Expr, demand_tokens_per_second: Expr
+) -> Expr:
+    """The setup, over the tokens of all the months for which it serves."""
+    return operated_usd_per_token + setup_usd_per_second / demand_tokens_per_second
+
+
+@equation(
+    source=OWN,
     example={"self_usd_per_second": 0.0163028, "demand_tokens_per_second": 10_000, "gives": 1.63028e-6},
 )
 def self_usd_per_token(self_usd_per_second: Expr, demand_tokens_per_second: Expr) -> Expr:
-    """The real token: the bill over the tokens served."""
+    """The real token: the whole bill, load balancer, monitoring and storage included, over the tokens served."""
     return self_usd_per_second / demand_tokens_per_second
 
 
@@ -224,10 +254,33 @@ def self_output_usd_per_token(self_input_usd_per_token: Expr, output_token_weigh
 
 EQUATIONS: tuple[Equation, ...] = (
     replicas_needed, replicas, utilization, fleet_usd_per_second, labor_usd_per_second, setup_usd, setup_usd_per_second,
-    storage_usd_per_second, self_usd_per_second, rent_usd_per_token, batched_usd_per_token, idle_usd_per_token,
-    redundant_usd_per_token, operated_usd_per_token, self_usd_per_token, self_input_usd_per_token,
-    self_output_usd_per_token,
+    storage_usd_per_second, self_usd_per_second, rent_usd_per_token, batched_usd_per_token, peak_usd_per_token,
+    ready_usd_per_token, idle_usd_per_token, redundant_usd_per_token, operated_usd_per_token, installed_usd_per_token,
+    self_usd_per_token, self_input_usd_per_token, self_output_usd_per_token,
 )  # fmt: skip
+
+WATERFALL = (
+    "rent_usd_per_token", "batched_usd_per_token", "peak_usd_per_token", "ready_usd_per_token", "idle_usd_per_token",
+    "redundant_usd_per_token", "operated_usd_per_token", "installed_usd_per_token", "self_usd_per_token",
+)  # fmt: skip
+
+# --- cold starts and spot --------------------------------------------------------------------------------------------
+
+
+@equation(source=OWN, example={"weight_bytes": 140e9, "weight_load_bytes_per_second": 2e9, "gives": 70})
+def load_seconds(weight_bytes: Expr, weight_load_bytes_per_second: Expr) -> Expr:
+    """A replica cannot answer before its weights are in its memory."""
+    return weight_bytes / weight_load_bytes_per_second
+
+
+@equation(source=OWN, example={"usd_per_gpu_second": 0.0009, "spot_interruption_share": 0.1, "gives": 0.001})
+def spot_usd_per_gpu_second(usd_per_gpu_second: Expr, spot_interruption_share: Expr) -> Expr:
+    """To have enough left when a share of them is taken back, so many more are rented."""
+    return usd_per_gpu_second / (1 - spot_interruption_share)
+
+
+STARTING: tuple[Equation, ...] = (load_seconds,)
+SPOT: tuple[Equation, ...] = (spot_usd_per_gpu_second,)
 
 # --- owned hardware --------------------------------------------------------------------------------------------------
 
@@ -259,21 +312,25 @@ def capital_usd_per_gpu_second(
     source=OWN,
     example={
         "board_watts": 1000,
+        "server_power_ratio": 1.5,
         "power_usage_effectiveness": 1.5,
         "electricity_usd_per_kilowatt_hour": 2e-8,
         "colocation_usd_per_kilowatt_month": 4e-8,
-        "gives": 7e-5,
+        "gives": 1.05e-4,
     },
 )
 def power_usd_per_gpu_second(
     board_watts: Expr,
+    server_power_ratio: Expr,
     power_usage_effectiveness: Expr,
     electricity_usd_per_kilowatt_hour: Expr,
     colocation_usd_per_kilowatt_month: Expr,
 ) -> Expr:
-    """Electricity is drawn for the whole site; space and cooling are rented by the power of the servers."""
-    return board_watts * (
-        power_usage_effectiveness * electricity_usd_per_kilowatt_hour + colocation_usd_per_kilowatt_month
+    """A GPU comes with a server; electricity is drawn for the whole site, and space rented by the server's power."""
+    return (
+        board_watts
+        * server_power_ratio
+        * (power_usage_effectiveness * electricity_usd_per_kilowatt_hour + colocation_usd_per_kilowatt_month)
     )
 
 
