@@ -13,6 +13,7 @@ from scipy.stats import binom
 from costlib.errors import InputError
 
 MOST_SITES = 4
+_MARGIN = 1 - 1e-9  # what leaves spares no room at all is too much
 
 
 def site_availability(needed: np.ndarray, total: np.ndarray, replica: np.ndarray, common: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def sites(target: float, replica: np.ndarray, common: np.ndarray) -> np.ndarray:
     Raises InputError when not even four sites can.
     """
     lost = np.asarray(common) * (1 - np.asarray(replica, dtype=float))
-    enough = [lost < (1 - target) ** (1 / count) for count in range(1, MOST_SITES + 1)]
+    enough = [lost < _MARGIN * (1 - target) ** (1 / count) for count in range(1, MOST_SITES + 1)]
     if not np.all(enough[-1]):
         raise InputError(
             f"availability_target = {target:g} is not allowed: not even {MOST_SITES} sites reach it when failures that"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import html
 import re
 import string
 import types
@@ -53,6 +54,15 @@ def parameters(notebook: str) -> dict[str, Any]:
     return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
 
 
+@functools.cache
+def _own_names(notebook: str) -> set[str]:
+    """The names that the notebook's own cells assign, which are there when a cell is run a second time."""
+    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+    trees = (ast.parse(cell.source) for cell in cells if cell.cell_type == "code")
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
 def check_parameters(notebook: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults of `notebook` with `given` put in. Raises InputError for an unknown name or a value out of range."""
     known = parameters(notebook)
@@ -76,12 +86,14 @@ def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
     scenario can serve them all; one that none declares is a misspelling and stops the run.
     """
     known = parameters(notebook)
-    elsewhere = {name for other in notebooks() for name in parameters(other)} - set(known)
+    elsewhere = {name for other in notebooks() for name in parameters(other)} | _own_names(notebook)
     data_types = (str, int, float, bool, list, tuple, dict, type(None))
     set_here = {
         name: value
         for name, value in namespace.items()
-        if not name.startswith("_") and name not in _IPYTHON | elsewhere and isinstance(value, data_types)
+        if not name.startswith("_")
+        and (name in known or name not in _IPYTHON | elsewhere)
+        and isinstance(value, data_types)
     }
     return types.SimpleNamespace(**check_parameters(notebook, {**known, **set_here}))
 
@@ -100,11 +112,19 @@ class Shown:
 
 
 def _plain_html(myst: str) -> str:
+    """The text as HTML without MyST's own marks; formulas stay as they are, for the viewer to set."""
     text = re.sub(r"```\{math\}\n(?::label:.*\n)?\n?(.*?)\n```", r"\n$$\1$$\n", myst, flags=re.S)
     text = re.sub(r"^:{3,}\{[\w-]+\} *(.*)\n(?::\w+:.*\n)*", r"**\1**\n\n", text, flags=re.M)
     text = re.sub(r"^:{3,}\s*$|^\(\S+\)=$", "", text, flags=re.M)
     text = re.sub(r"\{[a-z:]+\}`(?:([^`<]*?) ?<[^`>]*>|([^`]*))`", lambda m: m[1] or m[2], text)
-    return MarkdownIt().enable("table").render(text)
+    formulas: list[str] = []
+
+    def keep(found: re.Match) -> str:
+        formulas.append(html.escape(found[0], quote=False))
+        return f"\ue000{len(formulas) - 1}\ue001"
+
+    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", keep, text, flags=re.S)
+    return re.sub("\ue000(\\d+)\ue001", lambda m: formulas[int(m[1])], MarkdownIt().enable("table").render(text))
 
 
 _glued: set[str] = set()
@@ -133,6 +153,8 @@ class _Quoted:
             return format(int(self.value) if spec.endswith("d") else float(self.value), spec)
         if self.name in VOCABULARY:
             return quantity(self.name).quote(self.value, spec or None)
+        if spec:
+            raise InputError(f"{{{self.name}:{spec}}}: {self.name} is no quantity, so it cannot be quoted in {spec!r}")
         return units.number(float(self.value))
 
 
@@ -299,6 +321,8 @@ def verdict(low: float, high: float, value: float) -> tuple[str, float]:
     """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
     if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
         return "reproduces", 1.0
+    if value > high == 0:
+        return "contradicted by public data", float("inf")
     factor = low / value if value < low else value / high
     return "off by factor", factor
 
@@ -312,10 +336,12 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
     for key, remark in remarks.items():
         cells = data.row("claims", key)
         low, high, unit = float(cells["claimed_low"]), float(cells["claimed_high"]), data.text(cells, "unit")
+        high = float("inf") if pd.isna(high) else high  # the article names no upper end
         kind, factor = verdict(low, high, ours[key])
         held += factor == 1
-        found = kind if factor == 1 else f"off {units.number(factor, 2)} times"
+        found = kind if factor in (1, float("inf")) else f"off {units.number(factor, 2)} times"
         claimed = _in_unit(low, unit) if low == high else f"{_in_unit(low, unit)} to {_in_unit(high, unit)}"
+        claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed
         rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
     return held
@@ -323,9 +349,8 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
 
 def _in_unit(value: float, unit: str) -> str:
     """A value of a claim's unit for people: an SI prefix where the unit has none."""
-    if units.base_factor(unit) != 1:
-        return f"{units.number(value)} {unit}"
-    return " ".join(units.quote(value, unit)).strip()
+    text = f"{units.number(value)} {unit}" if units.base_factor(unit) != 1 else " ".join(units.quote(value, unit))
+    return text.removesuffix("/GPU").strip()
 
 
 # --- footer ----------------------------------------------------------------------------------------------------------

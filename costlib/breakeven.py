@@ -7,6 +7,7 @@ it later.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,3 +76,35 @@ class Staircase:
         if not intervals or not np.isclose(intervals[-1][1], self.ends[-1]):
             return float("inf")
         return intervals[-1][0]
+
+
+MOST = 400  # needed replicas beyond which a break-even is called never
+
+
+def first_wins(
+    bill: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    fixed: np.ndarray,
+    replica: np.ndarray,
+    step: np.ndarray,
+    price: float,
+) -> np.ndarray:
+    """For many staircases at once, the smallest volume at which `price` times it reaches the bill; infinite if never.
+
+    `bill(needed, which)` is the bill of the staircases `which` with so many needed replicas, at least `fixed` and
+    `replica` for each. Volumes rise from where that lower bound is reached: at the volume that the current bill would
+    buy, more replicas may be needed, whose bill buys more, until they carry it. The first volume at which that holds is
+    the smallest at all, as bills never fall.
+    """
+    volume = np.full(step.shape, np.inf)
+    gain = price * step - replica
+    with np.errstate(divide="ignore"):
+        least = np.where(gain > 0, fixed / gain, np.inf)
+    which = np.flatnonzero(least <= MOST)
+    needed = np.maximum(np.ceil(least[which] * (1 - 1e-9)), 1).astype(int)
+    while which.size:
+        bought = bill(needed, which) / price
+        wanted = np.floor(np.minimum(bought / step[which], MOST + 1.0)).astype(int) + 1
+        volume[which] = np.where(wanted <= needed, bought, np.inf)
+        going = (wanted > needed) & (wanted <= MOST)
+        which, needed = which[going], wanted[going]
+    return volume

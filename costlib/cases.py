@@ -18,8 +18,11 @@ VINTAGES = ("current", "article")
 QUOTED = {
     "tokens_per_month": ("demand_tokens_per_second", "token/month"),
     "usd_per_gpu_hour": ("usd_per_gpu_second", "USD/hour/GPU"),
+    "measured_tokens_per_second": ("replica_tokens_per_second", "token/s"),
     "input_usd_per_million_tokens": ("input_usd_per_token", "USD/megatoken"),
     "output_usd_per_million_tokens": ("output_usd_per_token", "USD/megatoken"),
+    "copies_per_month": ("copies_per_month", "1/month"),
+    "price_gap_usd_per_gpu_hour": ("price_gap_usd_per_gpu_second", "USD/hour/GPU"),
 }
 
 
@@ -74,6 +77,16 @@ def assumed(name: str, level: str = "central") -> Fact:
         units.to_base(float(cells[level]), data.text(cells, "unit")),
         table="assumptions", key=name, field=level, quantity=name,
         source=cells["source"], locator="", date=str(cells["date"]), kind="assumed",
+    )  # fmt: skip
+
+
+def published(name: str) -> Fact:
+    """A published figure of data/workload_facts.csv, in base units."""
+    cells = data.row("workload_facts", name)
+    return Fact(
+        units.to_base(float(cells["value"]), data.text(cells, "unit")),
+        table="workload_facts", key=name, field="value", quantity=name,
+        source=cells["source"], locator=data.text(cells, "locator"), date=str(cells["date"]), kind="measured",
     )  # fmt: skip
 
 
@@ -141,12 +154,15 @@ def in_base(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_parameter(name: str, value: Any) -> None:
-    """Raise InputError, in the parameter's own name and unit, unless `value` is allowed for it."""
+    """Raise InputError, in the parameter's own name and unit, unless `value` is one number allowed for it."""
+    many = isinstance(value, list | tuple | dict)
     if name in QUOTED:
         _, unit = QUOTED[name]
-        if isinstance(value, str | bool) or not value > 0:
+        if many or isinstance(value, str | bool) or not value > 0:
             raise InputError(f"{name} = {value!r} is not allowed: it must be a number above 0 ({unit})")
     elif name in VOCABULARY:
+        if many:
+            raise InputError(f"{name} = {value!r} is not allowed: it must be {quantity(name).allowed()}")
         check(name, value)
 
 

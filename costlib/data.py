@@ -76,7 +76,10 @@ class Table:
 @functools.cache
 def package() -> dict[str, Table]:
     """The tables that `data/datapackage.yaml` describes, by name."""
-    described = yaml.safe_load(PACKAGE.read_text("utf-8"))
+    try:
+        described = yaml.safe_load(PACKAGE.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"data/datapackage.yaml cannot be read: {' '.join(str(error).split())}") from error
     return {each["name"]: _table(each) for each in described["resources"]}
 
 
@@ -160,26 +163,37 @@ def text(cells: pd.Series, field: str) -> str:
 def bibliography() -> dict[str, dict[str, str]]:
     """The entries of `book/references.bib`: key to fields, all as text."""
     from pybtex.database import parse_string
+    from pybtex.exceptions import PybtexError
 
-    parsed = parse_string(BIBLIOGRAPHY.read_text("utf-8"), "bibtex")
+    try:
+        parsed = parse_string(BIBLIOGRAPHY.read_text("utf-8"), "bibtex")
+    except PybtexError as error:
+        raise InputError(f"book/references.bib cannot be read: {error}") from error
     people = {key: " and ".join(map(str, entry.persons.get("author", []))) for key, entry in parsed.entries.items()}
     return {key: {"author": people[key], **dict(entry.fields)} for key, entry in parsed.entries.items()}
 
 
 def check() -> list[str]:
     """Every mistake in the tables and the bibliography, one line each, naming file, row and field. Empty when sound."""
-    problems = [line for name in package() for line in _invalid(name)]
-    problems += list(_undescribed())
-    if not problems:
-        problems += [line for name in package() for line in _unsourced(name)]
-    return problems + list(_incomplete_references())
+    try:
+        problems = [*_undescribed(), *_incomplete_references()]
+        problems += [line for name in package() for line in _invalid(name)]
+        return problems or [line for name in package() for line in (*_unsourced(name), *_unfit(name))]
+    except InputError as error:
+        return [str(error)]
+
+
+@functools.cache
+def _frictionless_package() -> Any:
+    """The description as frictionless reads it, which takes a while."""
+    import frictionless
+
+    return frictionless.Package(str(PACKAGE))
 
 
 def _invalid(name: str) -> Iterator[str]:
     """What frictionless finds wrong with a table."""
-    import frictionless
-
-    report = frictionless.Package(str(PACKAGE)).get_resource(name).validate()
+    report = _frictionless_package().get_resource(name).validate()
     for error in report.flatten(["rowNumber", "fieldName", "note", "message"]):
         line, field, note, message = error
         place = (
@@ -191,32 +205,82 @@ def _invalid(name: str) -> Iterator[str]:
 
 
 def _undescribed() -> Iterator[str]:
-    """Quantities and units of the description that the vocabulary does not know or that do not fit it."""
+    """Quantities, units and source columns of the description that do not exist or do not fit."""
     for about in package().values():
         for field in about.fields.values():
             place = f"data/datapackage.yaml, table {about.name}, field {field.name}"
-            if field.quantity and field.quantity not in VOCABULARY:
-                yield f"{place}: no quantity is called {field.quantity!r}{near(field.quantity, VOCABULARY)}"
-            elif field.quantity and not units.same_dimension(field.unit, VOCABULARY[field.quantity].unit):
-                yield f"{place}: {field.unit!r} does not measure {field.quantity} ({VOCABULARY[field.quantity].unit!r})"
+            if field.source_field and field.source_field not in about.fields:
+                yield f"{place}: there is no column {field.source_field!r}{near(field.source_field, about.fields)}"
+            if field.quantity:
+                yield from (f"{place}: {problem}" for problem in _misfit(field.quantity, field.unit))
+
+
+def _misfit(quantity: str, unit: str) -> Iterator[str]:
+    """What is wrong with a quantity's name or with the unit that it is given in."""
+    if quantity not in VOCABULARY:
+        yield f"no quantity is called {quantity!r}{near(quantity, VOCABULARY)}"
+        return
+    try:
+        if not units.same_dimension(unit, VOCABULARY[quantity].unit):
+            yield f"{unit!r} does not measure {quantity} ({VOCABULARY[quantity].unit!r})"
+    except units.UnitError as error:
+        yield str(error)
 
 
 def _unsourced(name: str) -> Iterator[str]:
-    """Values without a source, sources that the bibliography does not have, and ranges out of order."""
+    """Values without a source, and sources that the bibliography does not have."""
     about = package()[name]
     for line, (_, cells) in enumerate(table(name).iterrows(), start=2):
-        place = f"data/{about.path.name}, line {line}"
         for field in about.fields.values():
-            cell = cells[field.name]
+            cell, place = cells[field.name], f"data/{about.path.name}, line {line}, field {field.name}"
             if pd.isna(cell):
                 continue
             if field.source_field and pd.isna(cells[field.source_field]):
-                yield f"{place}, field {field.name}: a value without a source in {field.source_field}"
+                yield f"{place}: a value without a source in {field.source_field}"
             if field.name.endswith("source") and cell not in bibliography():
-                guess = near(cell, bibliography())
-                yield f"{place}, field {field.name}: book/references.bib has no {cell!r}{guess}"
-        if "central" in cells and not cells["low"] <= cells["central"] <= cells["high"]:
-            yield f"{place}: low, central and high must not fall"
+                yield f"{place}: book/references.bib has no {cell!r}{near(cell, bibliography())}"
+
+
+# In these tables a row names its own quantity: the columns of name, unit, and values from low to high.
+_NAMED = {
+    "assumptions": ("assumption", ("low", "central", "high")),
+    "claims": ("quantity", ("claimed_low", "claimed_high")),
+}
+
+
+def _unfit(name: str) -> Iterator[str]:
+    """Rows of assumptions and claims whose quantity, unit, order or range is wrong."""
+    if name not in _NAMED:
+        return
+    quantity_field, value_fields = _NAMED[name]
+    for line, (_, cells) in enumerate(table(name).iterrows(), start=2):
+        place, unit = f"data/{package()[name].path.name}, line {line}", text(cells, "unit")
+        values = [float(cells[field]) for field in value_fields if not pd.isna(cells[field])]
+        if values != sorted(values):
+            yield f"{place}: {' <= '.join(value_fields)} does not hold"
+        if name == "claims" and not cells["input"]:
+            problems = [] if _known_unit(unit) else [f"unknown unit {unit!r}"]
+        else:
+            problems = list(_misfit(cells[quantity_field], unit)) or list(
+                _out_of_range(cells[quantity_field], unit, values)
+            )
+        yield from (f"{place}: {problem}" for problem in problems)
+
+
+def _known_unit(text: str) -> bool:
+    try:
+        units.unit(text)
+    except units.UnitError:
+        return False
+    return True
+
+
+def _out_of_range(quantity: str, unit: str, values: list[float]) -> Iterator[str]:
+    for value in values:
+        try:
+            VOCABULARY[quantity].check(units.to_base(value, unit))
+        except InputError as error:
+            yield str(error)
 
 
 def _incomplete_references() -> Iterator[str]:

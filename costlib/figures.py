@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from costlib.units import number
 
@@ -220,6 +220,26 @@ def dots(rows: Sequence[str], series: Mapping[str, tuple[Sequence[float], str]],
     return figure
 
 
+def ranges(
+    rows: Sequence[str], spans: Sequence[tuple[float, float, float]], colors: Sequence[str], x_label: str
+) -> Figure:
+    """One row per item: a bar from its low to its high value, a dot at the middle one with its number above."""
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.36 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        figure.supxlabel(x_label, fontsize=10)
+        for row, ((low, middle, high), color) in enumerate(zip(spans, colors, strict=True)):
+            axes.plot([low, high], [row, row], color=COLORS[color], linewidth=6, alpha=0.3, solid_capstyle="round")
+            axes.plot([middle], [row], "o", color=COLORS[color], markersize=5.5)
+            _note(axes, number(middle), (middle, row), "data", (0, 5), color, ha="center")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.4, -0.7)
+        axes.grid(axis="y", visible=False)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
 def waterfall(steps: Sequence[tuple[str, float]], x_label: str, color: str = "self") -> Figure:
     """Running totals as rows of bars, each from the total before it: (name of the step, total after it)."""
     with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.36 * len(steps))}):
@@ -262,6 +282,112 @@ def shares(x: Sequence[str], y: Sequence[str], share: np.ndarray, x_label: str, 
             side.set_visible(False)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+    return figure
+
+
+def tally(
+    groups: Mapping[str, tuple[Sequence[float], bool]],
+    x_label: str,
+    y_label: str,
+    color: str,
+    rules: Sequence[Rule] = (),
+) -> Figure:
+    """How often values occur: one dot each, piled up by value on a log axis; groups are (values, whether hollow)."""
+    figure, axes = _axes(x_label, y_label)
+    width, heights = 0.1, {}
+    with mpl.rc_context(STYLE):
+        axes.set_xscale("log")
+        for place, (name, (values, hollow)) in enumerate(groups.items()):
+            piles = [round(float(np.log(value)) / width) for value in values]
+            heights |= {pile: heights.get(pile, 0) for pile in piles}
+            y = []
+            for pile in piles:
+                heights[pile] += 1
+                y.append(heights[pile])
+            face = "none" if hollow else COLORS[color]
+            axes.plot(np.exp(np.array(piles) * width), y, "o", color=COLORS[color], markerfacecolor=face, markersize=6)
+            axes.plot([0.03], [0.95 - 0.075 * place], "o", color=COLORS[color], markerfacecolor=face, markersize=6,
+                      transform=axes.transAxes)  # fmt: skip
+            _note(axes, name, (0.03, 0.95 - 0.075 * place), "axes fraction", (7, 0), color, va="center")
+        axes.set_ylim(0, max(heights.values()) * 1.15)
+        low, high = (np.exp(pick(heights) * width) for pick in (min, max))
+        axes.set_xlim(low / 1.3, high * 1.3)
+        for rule in rules:
+            _rule(axes, rule)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def thresholds(
+    groups: Mapping[str, Sequence[tuple[str, float]]], x_label: str, color: str, rule: Rule | None = None
+) -> Figure:
+    """Where something begins, one row per item under the name of its group; a hollow dot at the edge says never.
+
+    Items are (name, value), infinite for never.
+    """
+    rows = [each for name, items in groups.items() for each in ((name, None), *items)]
+    finite = [value for _, value in rows if value is not None and np.isfinite(value)]
+    low, high = (min(finite) / 1.6, max(finite) * 1.6) if finite else (0.5, 2.0)
+    low, high = (min(low, rule.at / 1.6), max(high, rule.at * 1.6)) if rule else (low, high)
+    edge = high * (high / low) ** 0.22
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.235 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        figure.supxlabel(x_label, fontsize=10)
+        axes.set_xlim(low, edge * (high / low) ** 0.14)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        for row, (name, value) in enumerate(rows):
+            if value is None:
+                axes.axhspan(row - 0.42, row + 0.42, color=COLORS["grid"], alpha=0.14, linewidth=0)
+                _note(axes, name, (0, row), ("axes fraction", "data"), (4, 0), "idle", va="center")
+                continue
+            never = not np.isfinite(value)
+            face = "none" if never else COLORS[color]
+            at = edge if never else value
+            axes.plot([at], [row], "o", color=COLORS[color], markerfacecolor=face, markersize=5.5)
+            _note(axes, "never" if never else number(value), (at, row), "data", (6, 0), color, va="center")
+        if rule:
+            axes.axvline(rule.at, color=COLORS[rule.color], linewidth=1.2, linestyle=":")
+            _note(axes, rule.label, (rule.at, 1), ("data", "axes fraction"), (0, 3), rule.color, ha="center")
+        axes.set_yticks(range(len(rows)), [name if value is not None else "" for name, value in rows])
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        _plain_ticks(axes.xaxis, (low, edge))
+    return figure
+
+
+def tornado(rows: Sequence[tuple[str, float, float]], center: float, x_label: str, color: str) -> Figure:
+    """What a result becomes with each input at its low (hollow end) and its high value (full end), around `center`.
+
+    Infinite ends run to the edge and say never.
+    """
+    finite = [value for _, *ends in rows for value in ends if np.isfinite(value)] + [center]
+    low, high = min(finite) / 1.15, max(finite) * 1.15
+    span = high / low
+    edge = high * span**0.12
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.46 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        figure.supxlabel(x_label, fontsize=10)
+        axes.set_xlim(low / span**0.16, edge * span**0.2)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        for row, (_, *ends) in enumerate(rows):
+            places = [value if np.isfinite(value) else edge for value in ends]
+            axes.plot(places, [row, row], color=COLORS[color], linewidth=5, alpha=0.3, solid_capstyle="butt")
+            for place, value, other, face in zip(places, ends, places[::-1], ("none", COLORS[color]), strict=True):
+                axes.plot([place], [row], "o", color=COLORS[color], markerfacecolor=face)
+                text = number(value) if np.isfinite(value) else "never"
+                right = place >= other
+                _note(axes, text, (place, row), "data", (7 if right else -7, 0), color, va="center",
+                      ha="left" if right else "right")  # fmt: skip
+        axes.axvline(center, color=COLORS["idle"], linewidth=1.2, linestyle=":")
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8.5)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        _plain_ticks(axes.xaxis, (low, edge))
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 
@@ -10,13 +12,9 @@ from costlib.data import Fact
 from costlib.errors import InputError, near
 
 RECENT_DAYS = 365  # quotes older than this before the newest of their kind no longer speak for the market
-
-
 KINDS = ("input", "output", "cached_input", "batch_input", "batch_output")
 STALE_DAYS = 120  # a quote older than this, counted from the newest of its table, is marked as old
 AGGREGATORS = ("openrouter",)  # they pass requests on, at the price of one host among several
-
-
 PROVIDER_NAMES = {
     "openai": "OpenAI", "anthropic": "Anthropic", "google": "Google", "mistral": "Mistral", "deepseek": "DeepSeek",
     "xai": "xAI", "zai": "Z.ai", "moonshotai": "Moonshot AI", "aws_bedrock": "AWS Bedrock", "deepinfra": "DeepInfra",
@@ -49,27 +47,33 @@ def day(on: str | None) -> str:
 def offers(on: str | None = None, recent_days: float = RECENT_DAYS) -> pd.DataFrame:
     """The newest offer of each provider for each model, in USD per million tokens, one column per kind of token.
 
-    Also the keys of its rows (``input_key`` and so on), its `date`, and `old`: more than 120 days before `day(on)`.
-    Offers more than `recent_days` before that day are left out.
+    A price stands until its kind has a newer row. Also the keys of the rows (``input_key`` and so on), the `date` of
+    the newest of them, `old`: more than 120 days before `day(on)`, and `own`: sold by the developer. Offers more than
+    `recent_days` before that day are left out.
     """
+    every = _offers(day(on))
+    age = (pd.Timestamp(day(on)) - pd.to_datetime(every["date"])).dt.days
+    return every.assign(old=age > STALE_DAYS)[age <= recent_days].reset_index(drop=True)
+
+
+@functools.cache
+def _offers(on: str) -> pd.DataFrame:
     frame = data.table("api_token_prices")
-    known = frame[frame["date"] <= day(on)]
-    newest = known.groupby(["api_model", "provider"])["date"].transform("max")
-    rows = known[known["date"] == newest].assign(key=lambda each: each.index)
-    index = ["api_model", "provider", "date"]
-    priced = rows.pivot(index=index, columns="kind", values="usd_per_million_tokens").reindex(columns=KINDS)
-    keys = rows.pivot(index=index, columns="kind", values="key").reindex(columns=KINDS).add_suffix("_key")
-    found = priced.join(keys).reset_index().dropna(subset=["input", "output"])
-    age = (pd.Timestamp(day(on)) - pd.to_datetime(found["date"])).dt.days
-    return found.assign(old=age > STALE_DAYS)[age <= recent_days].reset_index(drop=True)
+    known = frame[frame["date"] <= on].sort_values("date", kind="stable")
+    rows = known.groupby(["api_model", "provider", "kind"]).tail(1).assign(key=lambda each: each.index)
+    dates = rows.groupby(["api_model", "provider"])["date"].max()
+    wide = rows.pivot(index=["api_model", "provider"], columns="kind", values=["usd_per_million_tokens", "key"])
+    priced = wide["usd_per_million_tokens"].reindex(columns=KINDS).astype(float)
+    found = priced.join(wide["key"].reindex(columns=KINDS).add_suffix("_key")).join(dates)
+    found = found.reset_index().dropna(subset=["input", "output"])
+    pairs = zip(found["provider"], found["api_model"], strict=True)
+    return found.assign(own=[sells_own(*each) for each in pairs])
 
 
 def offer(api_model: str, provider: str | None = None, on: str | None = None) -> pd.Series:
-    """The newest offer of `provider` for a model.
+    """The newest offer of `provider` for a model; without `provider`, the one that `representative` picks.
 
-    Without `provider`: the developer's own if it is still offered, else the one in the middle of the hosts' (the lower
-    of two, by input and output price together), no older than a year before the newest of them. Raises InputError, with
-    near matches, for an unknown model or provider.
+    Raises InputError, with near matches, for an unknown model or provider.
     """
     every = offers(on, float("inf"))
     rows = every[every["api_model"] == api_model]
@@ -78,16 +82,25 @@ def offer(api_model: str, provider: str | None = None, on: str | None = None) ->
             f"data/api_token_prices.csv has no api_model {api_model!r} by {day(on)}"
             f"{near(api_model, every['api_model'].unique())}"
         )
-    if provider:
-        if provider not in set(rows["provider"]):
-            raise InputError(f"nobody called {provider!r} sells {api_model}{near(provider, rows['provider'].unique())}")
-        return rows[rows["provider"] == provider].iloc[0]
+    if not provider:
+        return representative(rows)
+    if provider not in set(rows["provider"]):
+        raise InputError(f"nobody called {provider!r} sells {api_model}{near(provider, rows['provider'].unique())}")
+    return rows[rows["provider"] == provider].iloc[0]
+
+
+def representative(rows: pd.DataFrame) -> pd.Series:
+    """The offer that stands for a model, of the offers in `rows`: the developer's own where there is one.
+
+    Else the one in the middle of the hosts' (the lower of two, by input and output price together); fresh ones go
+    before old ones, and hosts before routers. Offers a year older than the newest are left out.
+    """
     dates = pd.to_datetime(rows["date"])
     rows = rows[dates >= dates.max() - pd.Timedelta(days=RECENT_DAYS)]
-    own = rows[[sells_own(provider, api_model) for provider in rows["provider"]]]
-    hosts = rows[~rows["provider"].isin(AGGREGATORS)]
-    among = next(each for each in (own, hosts, rows) if len(each))
-    return among.iloc[(among["input"] + among["output"]).argsort(kind="stable").iloc[(len(among) - 1) // 2]]
+    host, fresh = ~rows["provider"].isin(AGGREGATORS), ~rows["old"]
+    among = next(rows[each] for each in (rows["own"], host & fresh, fresh, host, ~host) if each.any())
+    order = (among["input"] + among["output"]).argsort(kind="stable")
+    return among.iloc[order.iloc[(len(among) - 1) // 2]]
 
 
 def api(api_model: str, kind: str, provider: str | None = None, on: str | None = None) -> Fact | None:
@@ -127,6 +140,13 @@ def rental(gpu: str, contract: str = "on_demand", provider_class: str | None = N
     return data.fact("gpu_rental_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu_hour")
 
 
+def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
+    """The newest quote of `provider` for `gpu` in USD per GPU-second; the median of all where it has none."""
+    rows = rental_rows(gpu, contract)
+    own = rows.index[rows["provider"] == provider]
+    return data.fact("gpu_rental_prices", own[0], "usd_per_gpu_hour") if len(own) else rental(gpu, contract)
+
+
 def rental_range(
     gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
 ) -> tuple[float, float, float]:
@@ -135,3 +155,86 @@ def rental_range(
     facts = [data.fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
     low, middle, high = np.quantile(facts, (0.1, 0.5, 0.9))
     return float(low), float(middle), float(high)
+
+
+ROUTE_WORDS = {
+    "internet": "to the internet", "inter_region": "to another region", "cross_zone": "to another zone",
+    "within_provider": "within the provider",
+}  # fmt: skip
+
+
+def egress_rows(on: str | None = None) -> pd.DataFrame:
+    """The newest row of each provider and route; of two on one day the dearer."""
+    frame = data.table("egress_prices")
+    rows = frame[frame["date"] <= on] if on else frame
+    newest = rows.sort_values(["date", "usd_per_gigabyte"], kind="stable").groupby(["provider", "route"]).tail(1)
+    return newest.sort_values(["usd_per_gigabyte", "provider"], ascending=[False, True])
+
+
+def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
+    """Price per byte and free allowance of a provider's route; InputError, with near matches, for unknown names."""
+    rows = egress_rows()
+    for column, wanted in (("provider", provider), ("route", route)):
+        known = rows[column].unique()
+        if wanted not in known:
+            of = f" of {provider}" if column == "route" else ""
+            raise InputError(f"data/egress_prices.csv has no {column} {wanted!r}{of}{near(wanted, known)}")
+        rows = rows[rows[column] == wanted]
+    key = rows.index[0]
+    price = data.fact("egress_prices", key, "usd_per_gigabyte").named("egress_usd_per_gigabyte")
+    free = data.fact("egress_prices", key, "free_gigabytes_per_month")
+    return {
+        "egress_usd_per_gigabyte": price,
+        "free_gigabytes_per_month": 0.0 if free is None else free.named("free_gigabytes_per_month"),
+    }
+
+
+CONTRACTS = {"on_demand": "on demand", "reserved_1yr": "one year", "reserved_3yr": "three years", "spot": "spot"}
+
+
+def rental_markets(gpu: str) -> list[dict]:
+    """Who rents `gpu` under which contract: names, 10th percentile, median, 90th percentile, quotes, newest month.
+
+    One entry per contract and class of provider of which quotes are known; prices in USD per GPU-second.
+    """
+    frame = data.table("gpu_rental_prices")
+    frame = frame[(frame["gpu"] == gpu) & (frame["provider_class"] != "index")]
+    found = []
+    for contract, name in CONTRACTS.items():
+        for provider_class in ("marketplace", "neocloud", "hyperscaler"):
+            if ((frame["contract"] == contract) & (frame["provider_class"] == provider_class)).any():
+                rows = rental_rows(gpu, contract, provider_class)
+                low, middle, high = rental_range(gpu, contract, provider_class)
+                labels = {"contract": contract, "contract_name": name, "provider_class": provider_class}
+                count = {"quotes": len(rows), "month": str(rows["date"].max())[:7]}
+                found.append({**labels, "low": low, "median": middle, "high": high, **count})
+    return found
+
+
+def quoted_by(provider: str, gpu: str, contract: str = "on_demand") -> Fact:
+    """The newest quote of one provider for `gpu`, in USD per GPU-second; the middle one if a day has several."""
+    frame = data.table("gpu_rental_prices")
+    rows = frame[(frame["provider"] == provider) & (frame["gpu"] == gpu) & (frame["contract"] == contract)]
+    if rows.empty:
+        raise InputError(f"data/gpu_rental_prices.csv has no {contract} price of {gpu} from {provider!r}")
+    rows = rows[rows["date"] == rows["date"].max()].sort_values("usd_per_gpu_hour")
+    return data.fact("gpu_rental_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu_hour")
+
+
+def purchase_rows(gpu: str) -> pd.DataFrame:
+    """Quotes for `gpu` no older than a year before the newest, cheapest first; empty where nobody quotes.
+
+    Of cards and boards; of a GPU's share of a whole server or rack where there is nothing else.
+    """
+    frame = data.table("gpu_purchase_prices")
+    rows = frame[frame["gpu"] == gpu]
+    alone = rows[rows["quote"].isin(["card", "board share"])]
+    rows = alone if len(alone) else rows
+    dates = pd.to_datetime(rows["date"])
+    return rows[dates >= dates.max() - pd.Timedelta(days=RECENT_DAYS)].sort_values("usd_per_gpu")
+
+
+def purchase(gpu: str) -> Fact | None:
+    """The median of `purchase_rows`, in USD: the row in the middle (the lower of two); None where nobody quotes."""
+    rows = purchase_rows(gpu)
+    return data.fact("gpu_purchase_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu") if len(rows) else None

@@ -442,6 +442,9 @@ _HOSTING = (
         high=0.99,
         quoted="%",
     ),
+    _share("node_availability", "A" + _of("node"), "share of time in which a server is up", above=True),
+    _share("common_failure_share", r"\beta" + _of("site"), "share of downtime that a whole site has together"),
+    _share("availability_target", "A^{*}", "share of time in which the service must be up", above=True),
     Quantity(
         "spot_usd_per_gpu_second",
         "USD/s/GPU",
@@ -510,11 +513,86 @@ _EGRESS = (
         "what the host with free traffic charges more",
         quoted="USD/hour/GPU",
     ),
+    Quantity("egress_bill_share", "", "s" + _of("eg"), "bill for moving weights over the rent of the GPUs", quoted="%"),
+    Quantity(
+        "noticeable_share", "", "s" + _of("see"), "share of the rent from which traffic is worth a thought", quoted="%"
+    ),
+    Quantity(
+        "noticeable_copies_per_month",
+        "1/s",
+        "f" + _of("see"),
+        "copies at which traffic reaches that share of the rent",
+        quoted="1/month",
+    ),
+    Quantity("waiting_usd", "USD", "c" + _of("wait"), "rent of the GPUs that wait for a copy"),
+    Quantity(
+        "stored_copies_per_month",
+        "1/s",
+        "f" + _of("disk"),
+        "copies that cost as much as keeping one",
+        quoted="1/month",
+    ),
+)
+
+_CHANGES = (
+    Quantity(
+        "api_price_change_per_year",
+        "1/s",
+        r"\delta" + _of("api"),
+        "change of API prices",
+        low=-float("inf"),
+        quoted="1/year",
+    ),
+    Quantity(
+        "gpu_price_change_per_year",
+        "1/s",
+        r"\delta" + _of("gpu"),
+        "change of rents",
+        low=-float("inf"),
+        quoted="1/year",
+    ),
+)
+
+_BREAKEVEN = (
+    _positive(
+        "step_tokens_per_second",
+        "token/s",
+        "D" + _of("step"),
+        "average demand that one needed replica carries",
+        quoted="token/month",
+    ),
+    Quantity(
+        "breakeven_tokens_per_second",
+        "token/s",
+        "D^{*}",
+        "demand at which hosting costs what the API costs",
+        quoted="token/month",
+    ),
+    Quantity("replica_usd_per_second", "USD/s", "C" + _of("rep"), "cost of one more replica", quoted=_PER_MONTH),
+    _positive("paid_per_needed_replica", "", r"\kappa", "replicas paid for per replica needed, in a large fleet"),
+    Quantity(
+        "floor_usd_per_token",
+        "USD/token",
+        "c" + _of("floor"),
+        "what a self-hosted token costs at the least, however many there are",
+        quoted=_PER_MILLION,
+    ),
+)
+
+_TIME = (
+    Quantity("one_year", "s", r"\mathrm{a}", "one year", value=31_536_000.0),
+    Quantity("elapsed_seconds", "s", "t", "time from today", quoted="year"),
+    Quantity("growth_per_year", "", "g", "growth of the volume in a year", low=-0.99, quoted="%"),
+    Quantity("price_change_per_year", "1/s", r"\delta", "change of a price", low=-float("inf"), quoted="1/year"),
+    _positive("price_factor", "", "f" + _of("price"), "a price over today's"),
+    _positive("discount_factor", "", "f" + _of("now"), "worth today of a dollar due later"),
+    Quantity("resale_share", "", "s" + _of("sale"), "what used hardware brings, over its price", quoted="%"),
+    Quantity("present_usd", "USD", "X", "present cost"),
 )
 
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

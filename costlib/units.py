@@ -136,7 +136,7 @@ def quote(value: float, base: str, wanted: str | None = None, digits: int = 3) -
     if wanted:
         return number(convert(value, base, wanted), digits), _label(wanted)
     head, slash, rest = base.partition("/")
-    factor, prefix = _prefix(abs(value), head)
+    factor, prefix = _prefix(abs(value), head) if math.isfinite(value) else (1.0, "")
     plural = "s" if head in ("token", "GPU") and value != 1 else ""
     return number(value / factor, digits), prefix + _label(head) + plural + slash + _label(rest)
 

@@ -79,9 +79,15 @@ def project(tmp_path):
 # --- runs that several tests look at ----------------------------------------------------------------------------------
 
 GIVEN = {
-    "a100": {"gpu": "a100_sxm_80gb"},
-    "compute": {"model": "llama_3_1_8b", "n_gpus": 8, "batch": 1024, "input_tokens": 64, "output_tokens": 64},
     "article": {"vintage": "article"},
+    "other": {
+        "model": "llama_3_1_8b",
+        "gpu": "a100_sxm_80gb",
+        "n_gpus": 8,
+        "batch": 1024,
+        "input_tokens": 64,
+        "output_tokens": 64,
+    },
     "unknown": {"gpu": "h100_sxm_80bg"},
 }
 

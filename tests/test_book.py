@@ -51,7 +51,8 @@ VALUES = {
     ("template", "sentence"),
     [
         ("{decode_bytes}", "163 GB"), ("{decode_seconds}", "12.1 ms"), ("{decode_seconds:µs}", "12,100 µs"),
-        ("{kv_bytes_per_token}", "328 kB/token"), ("{kv_bytes_per_token:~}", "328 kB"), ("{weight_bytes:GiB}", "131 GiB"),
+        ("{kv_bytes_per_token}", "328 kB/token"), ("{kv_bytes_per_token:~}", "328 kB"),
+        ("{weight_bytes:GiB}", "131 GiB"),
         ("{memory_reserve_share}", "10%"), ("{n_gpus}", "4 GPUs"), ("{batch}", "32"), ("{batch:d}", "32"),
         ("{decode_tokens_per_second:,.0f} tokens", "2,637 tokens"), ("{decode_tokens_per_second}", "2,637 tokens/s"),
         ("{ratio}", "7.32"), ("{ratio:.1f} times", "7.3 times"), ("{share:.1%}", "3.3%"), ("{share:+.2f}", "+0.03"),
@@ -221,7 +222,8 @@ def test_a_notebook_can_be_started_again_after_its_cells_have_run(name):
     [
         (100, 100, 100, "reproduces", 1), (100, 100, 95.3, "reproduces", 1), (100, 100, 105, "reproduces", 1),
         (100, 200, 150, "reproduces", 1), (100, 100, 50, "off by factor", 2), (100, 100, 200, "off by factor", 2),
-        (100, 200, 50, "off by factor", 2), (100, 200, 400, "off by factor", 2), (40, 40, 0.8192, "off by factor", 48.828125),
+        (100, 200, 50, "off by factor", 2), (100, 200, 400, "off by factor", 2),
+        (40, 40, 0.8192, "off by factor", 48.828125),
     ],
 )  # fmt: skip
 def test_a_claim_reproduces_within_its_range_or_is_off_by_a_factor(low, high, value, kind, factor):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from costlib import cases, data, units
+from costlib import cases, cli, data, units
 from costlib.data import Fact
 from costlib.errors import InputError
 from tests.conftest import Project
@@ -15,8 +15,9 @@ TABLES = tuple(data.package())
 each_table = pytest.mark.parametrize("table", TABLES)
 
 
-def test_the_repository_is_sound():
-    assert data.check() == []
+def test_the_repository_is_sound(capsys):
+    assert cli.main(["check"]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.endswith(": sound\n")
 
 
 @each_table
@@ -188,9 +189,9 @@ A, M, P, C, S = (
 )
 F = f"^{YAML}, table accelerators, field "
 
-# Mistakes that are planted together and found by one check.
+# Mistakes that are planted together and found by one check. A broken table hides what is wrong in its rows.
 MISTAKES = {
-    "cells": {
+    "tables": {
         "a word for a number": (
             cell("accelerators", "h100_sxm_80gb", "memory_gigabytes", "eighty"),
             f"{A}, field memory_gigabytes: ",
@@ -221,8 +222,12 @@ MISTAKES = {
             f"{A}, field memory_source: .*required",
         ),
         "a key that stands twice": (
-            cell("models", "llama_3_3_70b", "model", "llama_3_70b"),
+            cell("models", "mistral_7b_v0_3", "model", "llama_3_70b"),
             f"{M}(, field model)?: the same as",
+        ),
+        "a key that the other table does not have": (
+            cell("checkpoints", "llama_3_1_8b_bf16", "model", "llama_3_1_9b"),
+            "^data/checkpoints.csv, line 2: .*llama_3_1_9b",
         ),
         "a cell too many": (
             text("data/precisions.csv", "fp16,FP16,", "fp16,FP16,extra,"),
@@ -232,18 +237,6 @@ MISTAKES = {
             text("data/assumptions.csv", "date\n", "date,remark\n"),
             "^data/assumptions.csv.*remark",
         ),
-        "a column that is missing": (
-            text("data/claims.csv", "section,", ""),
-            "^data/claims.csv, field section: |^data/claims.csv",
-        ),
-    },
-    "keys": {
-        "a key that the other table does not have": (
-            cell("checkpoints", "llama_3_1_8b_bf16", "model", "llama_3_1_9b"),
-            "^data/checkpoints.csv, line 2: .*llama_3_1_9b",
-        ),
-    },
-    "vocabulary": {
         "an unknown quantity": (
             text(YAML, "quantity: memory_bytes_per_second", "quantity: memory_byte_per_second"),
             F + "memory_gigabytes_per_second: .*did you mean memory_bytes_per_second",
@@ -252,19 +245,13 @@ MISTAKES = {
             text(YAML, "unit: gigabyte/GPU", "unit: gigabyte"),
             F + "memory_gigabytes: 'gigabyte' does not measure memory_bytes",
         ),
-    },
-    "sources": {
-        "a value without a source": (
-            cell("accelerators", "h100_sxm_80gb", "power_source", ""),
-            f"{A}, field board_watts: a value without a source in power_source",
+        "an unknown unit": (
+            text(YAML, "unit: mebibyte/GPU", "unit: mebibite/GPU"),
+            F + "reported_mebibytes: .*mebibite/GPU",
         ),
-        "an unknown source": (
-            cell("accelerators", "h200_sxm_141gb", "power_source", "aiconfigurater_2026"),
-            f"{A}, field power_source: .* has no 'aiconfigurater_2026'; did you mean aiconfigurator_2026",
-        ),
-        "a low value above the central one": (
-            cell("assumptions", "memory_reserve_share", "low", "0.15"),
-            f"{S}: low, central and high must not fall",
+        "a source column that is not there": (
+            text(YAML, "source_field: power_source", "source_field: power_sauce"),
+            F + "board_watts: .*power_sauce",
         ),
         "a source without an address": (entry("ainslie_2023_gqa", "url"), f"^{BIB}, entry ainslie_2023_gqa: no url$"),
         "a source without its day": (
@@ -272,57 +259,56 @@ MISTAKES = {
             f"^{BIB}, entry aiconfigurator_2026: no urldate$",
         ),
     },
-    "units of rows": {
-        "an assumption about nothing": (
-            cell("assumptions", "memory_reserve_share", "assumption", "memory_reserve_sharp"),
-            S + ".*memory_reserve_sharp",
+    "rows": {
+        "a value without a source": (
+            cell("accelerators", "h100_sxm_80gb", "power_source", ""),
+            f"{A}, field board_watts: a value without a source in power_source",
         ),
-        "an assumption in an unlike unit": (cell("assumptions", "tokens_per_step", "unit", "byte"), S + ".*byte"),
-        "a claim in an unknown unit": (cell("claims", "C007", "unit", "FLOPP/token"), C + ".*FLOPP/token"),
-        "an input of the article that is no quantity": (
-            cell("claims", "C019", "quantity", "memory_byte_per_second"),
-            C + ".*memory_byte_per_second",
-        ),
-        "a claim whose ends are swapped": (cell("claims", "C010", "claimed_low", "0.9"), C + ".*claimed_low"),
-    },
-    "bounds of assumptions": {
-        "an assumption that the vocabulary does not allow": (
-            cell("assumptions", "memory_reserve_share", "high", "1.2"),
-            S + ".*memory_reserve_share",
-        ),
-    },
-    "launch": {
         "a date of launch without a source": (
             cell("accelerators", "a100_pcie_80gb", "launch_source", ""),
             f"{A}, field launch_date: a value without a source in launch_source",
         ),
-    },
-    "units of columns": {
-        "an unknown unit": (
-            text(YAML, "unit: gigabyte/GPU", "unit: gigabite/GPU"),
-            F + "memory_gigabytes: .*gigabite/GPU",
+        "an unknown source": (
+            cell("accelerators", "h200_sxm_141gb", "power_source", "aiconfigurater_2026"),
+            f"{A}, field power_source: .* has no 'aiconfigurater_2026'; did you mean aiconfigurator_2026",
         ),
-    },
-    "columns": {
-        "a source column that is not there": (
-            text(YAML, "source_field: power_source", "source_field: power_sauce"),
-            F + "board_watts: .*power_sauce",
+        "a low value above the central one": (cell("assumptions", "tokens_per_step", "low", "2"), f"{S}: low"),
+        "an assumption about nothing": (
+            cell("assumptions", "memory_reserve_share", "assumption", "memory_reserve_sharp"),
+            S + ".*'memory_reserve_sharp'; did you mean memory_reserve_share",
         ),
+        "an assumption in an unlike unit": (
+            cell("assumptions", "amortization_months", "unit", "byte"),
+            S + ".*'byte' does not measure amortization_months",
+        ),
+        "an assumption that the vocabulary does not allow": (
+            cell("assumptions", "warm_pool_share", "high", "1.2"),
+            S + ".*warm_pool_share = 1.2 is not allowed",
+        ),
+        "a claim in an unknown unit": (cell("claims", "C007", "unit", "FLOPP/token"), C + ".*FLOPP/token"),
+        "an input of the article that is no quantity": (
+            cell("claims", "C019", "quantity", "memory_byte_per_second"),
+            C + ".*'memory_byte_per_second'; did you mean memory_bytes_per_second",
+        ),
+        "a claim whose ends are swapped": (cell("claims", "C010", "claimed_low", "0.9"), C + ".*claimed_low"),
     },
-    "bibliography twice": {
+    "a head": {
+        "a column that is missing": (text("data/claims.csv", "section,", ""), "^data/claims.csv, .*section"),
+    },
+    "a source twice": {
         "a source that stands twice": (
             text(BIB, "@misc{ainslie_2023_gqa", "@misc{aiconfigurator_2026"),
             f"^{BIB}.*aiconfigurator_2026",
         ),
     },
-    "bibliography broken": {
+    "no bibliography": {
         "a bracket that is not closed": (
             text(BIB, "author = {{NVIDIA}},", "author = {{NVIDIA},"),
             rf"^{BIB}.*line \d+",
         ),
     },
-    "description broken": {
-        "a description that is no YAML": (text(YAML, "resources:", "resources: ["), rf"^{YAML}.*line \d+"),
+    "no description": {
+        "a description that is no YAML": (text(YAML, "resources:", "resources: ["), rf"(?s)^{YAML}.*line \d+"),
     },
 }
 
@@ -337,7 +323,10 @@ def checked(tmp_path_factory):
         for plant, _ in MISTAKES[group].values():
             plant(project)
         with in_place_of_the_real_ones(project):
-            return data.check()
+            try:
+                return data.check()
+            except InputError as error:  # where it cannot go on
+                return str(error).splitlines()
 
     return found
 
@@ -350,7 +339,7 @@ def test_a_mistake_is_named_with_its_place(checked, group, mistake):
     assert [line for line in checked(group) if re.search(message, line)], checked(group)
 
 
-@pytest.mark.parametrize("group", ["cells", "keys", "vocabulary", "sources"])
+@pytest.mark.parametrize("group", ["tables", "rows"])
 def test_nothing_else_is_called_a_mistake(checked, group):
     messages = [message for _, message in MISTAKES[group].values()]
     assert [line for line in checked(group) if not any(re.search(each, line) for each in messages)] == []

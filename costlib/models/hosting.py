@@ -62,7 +62,7 @@ def utilization(
     replica_tokens_per_second: Expr,
     batch_penalty_share: Expr,
 ) -> Expr:
-    """The rest of the time the needed replicas wait: for the busiest hour, for a burst, or because half is not sold."""
+    """The rest of the time the needed replicas wait: for the busiest hour, for a burst, or because they come whole."""
     return demand_tokens_per_second / (replicas_needed * replica_tokens_per_second * (1 - batch_penalty_share))
 
 
