@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from costlib import availability, cases, data, economics, market, prices, sizes, units
+from costlib import horizons as over_time
+from costlib.breakeven import Staircase
 from costlib.equations import Model
 from costlib.models import hosting
 
@@ -192,4 +194,121 @@ def model_sizes() -> dict[str, float]:
         found[hosted] = served[served["class"] == name]["usual"].median()
         if bought:
             found[bought] = offers[offers["class"] == name]["price"].median()
+    return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+# --- scales and horizons ---------------------------------------------------------------------------------------------
+
+_SCALES = {"small": "C072", "medium": "C078", "large": "C086"}  # the claims that say how many tokens each is
+_HOURS = {"small": 0, "medium": 10, "large": 40}  # of work per month, in the article
+_H100S = {"medium": 1, "large": 8}
+
+
+def scale(name: str) -> dict[str, float]:
+    """One of the article's scales under its own inputs, in base units: demand, bills, and how far the GPUs are used.
+
+    The bills of the API are those of its cheapest and its dearest model for its own mix; hosting pays rent in full.
+    """
+    cells = data.row("claims", _SCALES[name])
+    low, high = (units.to_base(float(cells[f"claimed_{end}"]), cells["unit"]) for end in ("low", "high"))
+    prices_own = [_request(model) / sum(REQUEST.values()) for model in SOLD]
+    rents = {
+        "small": prices.quoted_by("AWS", "l4_24gb"),  # the article speaks of EC2 and names no machine
+        "medium": claimed("C058"),
+        "large": claimed("C050"),
+    }
+    labor = cases.assumed("labor_usd_per_hour") * units.to_base(_HOURS[name], "hour/month")
+    speed = claimed("C011") * _H100S[name] if name in _H100S else float("nan")
+    return {
+        "low": low, "high": high, "middle": float(np.sqrt(low * high)) if low else high,
+        "cheapest_usd_per_token": min(prices_own), "dearest_usd_per_token": max(prices_own),
+        "fleet": float(rents[name]), "labor": labor, "total": float(rents[name]) + labor, "used": high / speed,
+    }  # fmt: skip
+
+
+_SAID = {"small": ("C073", "C075"), "medium": ("C079", "C083"), "large": ("C087", "C091")}  # API, hosting
+
+
+def scale_rows(stairs: Staircase, price: float) -> list[tuple[str, ...]]:
+    """The three scales by the article, by its own inputs, and by a deployment (`stairs`) against a `price` per token.
+
+    Scale, whose figures, bill of the API and of hosting in USD per month, and which is how many times cheaper.
+    """
+    rows, month = [], units.base_factor("month")
+    for name, said in _SAID.items():
+        own = scale(name)
+        bought = [own["middle"] * own[f"{end}_usd_per_token"] * month for end in ("cheapest", "dearest")]
+        hosted_here = float(stairs.cost(own["middle"])) * month
+        claimed_bills = [list(data.row("claims", key)[["claimed_low", "claimed_high"]].astype(float)) for key in said]
+        for whose, api, host in (
+            ("as the article says", *claimed_bills),
+            ("its own inputs", bought, [own["total"] * month]),
+            ("this page's case", [own["middle"] * price * month], [hosted_here]),
+        ):
+            rows.append((name, whose, _span(api), _span(host), _cheaper(api, host)))
+    return rows
+
+
+def _span(bills: list[float]) -> str:
+    low, high = units.number(bills[0]), units.number(bills[-1])
+    return low if low == high else f"{low} to {high}"
+
+
+def _cheaper(api: list[float], host: list[float]) -> str:
+    """Which is cheaper, by how much; between the middles of the two spans, and only if these do not overlap."""
+    if min(api) <= max(host) and min(host) <= max(api):
+        return "depends"
+    factor = float(np.sqrt(host[0] * host[-1] / (api[0] * api[-1])))
+    return f"API, {units.number(factor, 2)} times" if factor > 1 else f"hosting, {units.number(1 / factor, 2)} times"
+
+
+def scale_tiers() -> dict[str, float]:
+    """The three scales under the article's own inputs, against the dearest of its models; rent is due in full."""
+    small, medium, large = (scale(name) for name in _SCALES)
+    setup = _setup_usd()
+    even = medium["total"] / medium["dearest_usd_per_token"]
+    small_bill = small["middle"] * small["dearest_usd_per_token"]
+    found = {
+        "C073": small_bill,
+        "C074": setup,
+        "C075": small["fleet"],
+        "C076": setup + small["fleet"] * units.base_factor("month"),
+        "C077": small["fleet"] / small_bill,
+        "C079": medium["middle"] * medium["dearest_usd_per_token"],
+        "C080": medium["fleet"],
+        "C081": medium["used"],
+        "C082": medium["labor"],
+        "C083": medium["total"],
+        "C087": large["middle"] * large["cheapest_usd_per_token"],
+        "C088": large["fleet"],
+        "C089": large["used"],
+        "C090": large["labor"],
+        "C091": large["total"],
+        "C093": even,
+        "C094": even,
+        "C095": even,
+    }
+    return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+def _setup_usd() -> float:
+    labor = {name: cases.assumed(name) for name in ("labor_usd_per_hour", "setup_hours")}
+    return float(Model(*hosting.EQUATIONS)(labor, "setup_usd"))
+
+
+def horizons() -> dict[str, float]:
+    """Setup, break-even in a year and saving in five, at the article's rent and its dearest API, at steady prices."""
+    cells = data.row("claims", "C166")
+    medium = units.to_base(float(np.sqrt(cells["claimed_low"] * cells["claimed_high"])), cells["unit"])
+    equations, values = over_time.case(
+        MODEL, GPU, api_model=next(iter(SOLD)), vintage="article", batch=64, demand_tokens_per_second=medium,
+        api_price_change_per_year=0.0, gpu_price_change_per_year=0.0, **_SERVED,
+    )  # fmt: skip
+    costs = over_time.present_costs(equations, values, 60)
+    found = {
+        "C161": _setup_usd(),
+        "C163": over_time.first_win(equations, values, 12),
+        "C164": cases.assumed("amortization_months"),
+        "C165": 1 - min(costs["rented"][-1], costs["owned"][-1]) / costs["api"][-1],
+    }
     return {claim: in_unit(claim, value) for claim, value in found.items()}

@@ -30,6 +30,7 @@ from costlib.errors import InputError, near
 from costlib.quantities import VOCABULARY, quantity
 
 NOTEBOOKS = data.ROOT / "notebooks"
+OWN = "own_accounting"  # the source of identities of bookkeeping, which need no citation beside them
 
 # --- parameters ------------------------------------------------------------------------------------------------------
 
@@ -267,7 +268,8 @@ def show(*equations: Equation) -> None:
         path, line = made.place
         code = f"[`{made.function.__name__}`]({repository()}/{path}#L{line})"
         formula = f"```{{math}}\n:label: {label(made)}\n\n{render.latex(made)}\n```"
-        text = f"{formula}\n\n{made.meaning} {{cite:p}}`{made.source}` {code}"
+        cited = "" if made.source == OWN else f" {{cite:p}}`{made.source}`"
+        text = f"{formula}\n\n{made.meaning}{cited} {code}"
         display(Shown(text))
 
 
@@ -321,7 +323,7 @@ def verdict(low: float, high: float, value: float) -> tuple[str, float]:
     """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
     if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
         return "reproduces", 1.0
-    if value > high == 0:
+    if value > high == 0 or value * low < 0:
         return "contradicted by public data", float("inf")
     factor = low / value if value < low else value / high
     return "off by factor", factor
@@ -340,17 +342,23 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
         kind, factor = verdict(low, high, ours[key])
         held += factor == 1
         found = kind if factor in (1, float("inf")) else f"off {units.number(factor, 2)} times"
-        claimed = _in_unit(low, unit) if low == high else f"{_in_unit(low, unit)} to {_in_unit(high, unit)}"
+        claimed = _in_unit(low, unit) if low == high else _range(_in_unit(low, unit), _in_unit(high, unit))
         claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed
         rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
     return held
 
 
+def _range(low: str, high: str) -> str:
+    """Two quoted values as a range, with their unit said once."""
+    amount, _, unit = low.partition(" ")
+    return f"{amount if unit and high.endswith(f' {unit}') else low} to {high}"
+
+
 def _in_unit(value: float, unit: str) -> str:
     """A value of a claim's unit for people: an SI prefix where the unit has none."""
-    text = f"{units.number(value)} {unit}" if units.base_factor(unit) != 1 else " ".join(units.quote(value, unit))
-    return text.removesuffix("/GPU").strip()
+    wanted = unit if units.base_factor(unit) != 1 else None
+    return " ".join(units.quote(value, unit, wanted)).removesuffix("/GPU").strip()
 
 
 # --- footer ----------------------------------------------------------------------------------------------------------

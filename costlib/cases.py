@@ -45,11 +45,11 @@ def shape(model: str) -> tuple[dict[str, bool], dict[str, Fact]]:
     return kind, found
 
 
-def weights(precision: str, kv_precision: str) -> dict[str, Fact | float]:
+def weights(precision: str, kv_precision: str) -> dict[str, Fact]:
     """Bytes per weight and per cached number at the named precisions."""
-    found: dict[str, Fact | float] = {f.quantity: f for f in data.facts("precisions", precision).values()}
-    if "scale_bytes" not in found:  # no scales: a group of one weight with a scale of no bytes
-        found |= {"scale_bytes": 0.0, "scale_group_parameters": 1.0}
+    found = {f.quantity: f for f in data.facts("precisions", precision).values()}
+    for name, none in (("scale_bytes", 0.0), ("scale_group_parameters", 1.0)):  # a scale of no bytes for each weight
+        found.setdefault(name, Fact(none, **found["element_bytes"].named(name).__dict__))
     cached = data.fact("precisions", kv_precision, "weight_bits")
     return {**found, "bytes_per_cached_number": cached.named("bytes_per_cached_number")}
 

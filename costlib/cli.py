@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import re
 import shutil
 import subprocess
@@ -60,9 +61,12 @@ def _parameter(text: str) -> tuple[str, object]:
     if not equals or not name:
         raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
     try:
-        return name, yaml.safe_load(value)
+        read = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise InputError(f"-p {text!r}: the value cannot be read") from error
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):  # YAML takes 1e9 for a word
+        read = float(value)
+    return name, value if isinstance(read, datetime.date) else read
 
 
 def _check(_: argparse.Namespace) -> int:

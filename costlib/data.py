@@ -184,16 +184,16 @@ def check() -> list[str]:
 
 
 @functools.cache
-def _frictionless_package() -> Any:
-    """The description as frictionless reads it, which takes a while."""
+def _described(path: Path) -> Any:
+    """The description at `path` as frictionless reads it, which takes a while."""
     import frictionless
 
-    return frictionless.Package(str(PACKAGE))
+    return frictionless.Package(str(path))
 
 
 def _invalid(name: str) -> Iterator[str]:
     """What frictionless finds wrong with a table."""
-    report = _frictionless_package().get_resource(name).validate()
+    report = _described(PACKAGE).get_resource(name).validate()
     for error in report.flatten(["rowNumber", "fieldName", "note", "message"]):
         line, field, note, message = error
         place = (

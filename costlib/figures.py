@@ -338,10 +338,9 @@ def thresholds(
         figure.supxlabel(x_label, fontsize=10)
         axes.set_xlim(low, edge * (high / low) ** 0.14)
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        for row, (name, value) in enumerate(rows):
+        for row, (_, value) in enumerate(rows):
             if value is None:
                 axes.axhspan(row - 0.42, row + 0.42, color=COLORS["grid"], alpha=0.14, linewidth=0)
-                _note(axes, name, (0, row), ("axes fraction", "data"), (4, 0), "idle", va="center")
                 continue
             never = not np.isfinite(value)
             face = "none" if never else COLORS[color]
@@ -351,7 +350,9 @@ def thresholds(
         if rule:
             axes.axvline(rule.at, color=COLORS[rule.color], linewidth=1.2, linestyle=":")
             _note(axes, rule.label, (rule.at, 1), ("data", "axes fraction"), (0, 3), rule.color, ha="center")
-        axes.set_yticks(range(len(rows)), [name if value is not None else "" for name, value in rows])
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        for tick, (_, value) in zip(axes.get_yticklabels(), rows, strict=True):
+            tick.set(color=COLORS["idle"] if value is None else INK, style="italic" if value is None else "normal")
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         _plain_ticks(axes.xaxis, (low, edge))

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from costlib import availability, cases, economics, units, uncertainty
+from costlib import availability, cases, economics, tiers, uncertainty, units
 from costlib.equations import Model
 from costlib.models import horizons as equations_of
 
 MONTH = units.base_factor("month")
 YEAR = units.base_factor("year")
 CHANGES = ("api_price_change_per_year", "gpu_price_change_per_year", "discount_rate_per_year")
-WAYS = {"api": "API", "rented": "rented", "owned": "owned"}
+WAYS = {"api": "the API", "rented": "rented GPUs", "owned": "owned GPUs"}
+SPANS = {1: "one month", 12: "one year", 36: "three years", 60: "five years"}
+MOST_TRIES = 1_000
 MOST = 1e7  # tokens per second: beyond it a break-even is called never
 TOLERANCE = 0.01  # of a probability
 
@@ -46,7 +48,6 @@ def case(
     api_model: str,
     provider: str | None = None,
     vintage: str = "current",
-    prices_given: dict[str, float] | None = None,
     growth_per_year: float = 0.0,
     api_price_change_per_year: float | None = None,
     gpu_price_change_per_year: float | None = None,
@@ -56,10 +57,11 @@ def case(
 
     `economics.hosted`, `economics.owned` where hardware has a price, and what `api_model` asks for a token of the same
     mix. Changes are shares per year; without them the assumed ones are taken. `given` is what `economics.hosted` takes,
-    `prices_given` what replaces the API's prices (USD per token).
+    and prices of the API that replace the table's.
     """
+    buying = {name: given.pop(name) for name in ("input_usd_per_token", "output_usd_per_token") if name in given}
     mix = {name: given[name] for name in ("input_tokens", "output_tokens")}
-    bought, sold = economics.bought(api_model, provider=provider, vintage=vintage, **mix, **(prices_given or {}))
+    bought, sold = economics.bought(api_model, provider=provider, vintage=vintage, **mix, **buying)
     equations, values = economics.hosted(model, gpu, vintage=vintage, **given)
     values |= {name: cases.assumed(name) for name in CHANGES}
     set_here = {"api_price_change_per_year": api_price_change_per_year,
@@ -170,7 +172,9 @@ def first_win(equations: Model, values: dict[str, Any], months: int, way: str = 
     """
     demand = 1.0
     per_demand = present_costs(equations, {**values, "demand_tokens_per_second": 1.0}, months)["api"][-1]
-    while demand < MOST:
+    for _ in range(MOST_TRIES):
+        if demand >= MOST:
+            break
         bill = present_costs(equations, {**values, "demand_tokens_per_second": demand}, months)[way][-1]
         bought = bill / per_demand
         if bought <= demand * (1 + 1e-9):
@@ -205,7 +209,7 @@ def probabilities(
 def bands(
     equations: Model, values: dict[str, Any], months: int, gpu: str | None = None, contract: str = "on_demand"
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The 5% and 95% quantile of `present_costs` by way and month, over draws of the assumptions and the GPU's price."""
+    """The 5% and 95% quantile of `present_costs` by way and month, over draws of assumptions and the GPU's price."""
     drawn = uncertainty.draw(economics.triples(values, gpu, contract), economics.BAND_DRAWS)
     found = present_costs(equations, values, months, drawn)
     levels = (uncertainty.LEVELS[0], uncertainty.LEVELS[-1])
@@ -213,3 +217,55 @@ def bands(
 
 
 EQUATIONS = Model(*equations_of.EQUATIONS)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def listed(words: list[str]) -> str:
+    """Words in a row: "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def cheapest(costs: dict[str, np.ndarray]) -> dict[int, str]:
+    """The cheapest way for each of `SPANS`."""
+    return {months: min(costs, key=lambda way: costs[way][months - 1]) for months in SPANS}
+
+
+def says_cheapest(costs: dict[str, np.ndarray]) -> str:
+    """Which way is cheapest over which of `SPANS`, in words."""
+    found = cheapest(costs)
+    if len(set(found.values())) == 1:
+        return f"{WAYS[found[1]]} cost the least over each of the four horizons".replace("API cost", "API costs")
+    spans = {way: listed([SPANS[months] for months, each in found.items() if each == way]) for way in WAYS}
+    return "cheapest are " + listed(
+        [f"{WAYS[way]} over {text}" for way, text in spans.items() if way in found.values()]
+    )
+
+
+def says_wins(wins: list[float]) -> str:
+    """Break-evens over `SPANS` in words: "7.87, 9.03, 10.2 and 11.5 billion tokens a month over one month, ..."."""
+    said = [tiers.volume(each) if np.isfinite(each) else "never" for each in wins]
+    spans = list(SPANS.values())
+    ends = {each.partition(" ")[2] for each in said}
+    if len(ends) == 1 and "" not in ends:
+        return f"{listed([each.split(' ')[0] for each in said])} {ends.pop()} over {listed(spans)}"
+    if set(said) == {"never"}:
+        return f"never reached, over {listed(spans)} alike"
+    return listed([f"{each} over {span}" for each, span in zip(said, spans, strict=True)])
+
+
+def says_trend(wins: list[float]) -> str:
+    """What a longer horizon does to a break-even, from those over `SPANS`: one sentence."""
+    first, year, *_, last = wins
+    if np.isinf(wins).all():
+        return "no horizon makes hosting win"
+    if np.isinf(last):
+        return "over the longest horizon hosting does not win at all"
+    if last > 1.03 * year:
+        return (
+            "the first year spreads the setup, but a longer horizon then raises the break-even again"
+            if (first > 1.03 * year)
+            else "a longer horizon raises the break-even"
+        )
+    return "a longer horizon lowers the break-even" if last < 0.97 * first else "the horizon hardly matters"

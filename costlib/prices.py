@@ -41,7 +41,7 @@ def day(on: str | None) -> str:
     try:
         return str(pd.Timestamp(on).date())
     except (TypeError, ValueError) as error:
-        raise InputError(f"on = {on!r} is not allowed: it must be a day, such as {newest}") from error
+        raise InputError(f"{on!r} is not a day, such as {newest}") from error
 
 
 def offers(on: str | None = None, recent_days: float = RECENT_DAYS) -> pd.DataFrame:

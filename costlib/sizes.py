@@ -161,7 +161,7 @@ def ratio(above: PowerLaw, below: PowerLaw, x: np.ndarray) -> float:
 def tags(dense: pd.DataFrame, mixed: pd.DataFrame, asked: pd.DataFrame, size: str) -> list[tuple]:
     """Labelled points for a chart of cost over `size` in billions: smallest and largest dense, dearest mixture."""
     ends = [(dense, dense[size].idxmin(), "self", (8, -4)), (dense, dense[size].idxmax(), "self", (-8, 4))]
-    ends.append((mixed, mixed["usual"].idxmax(), "overhead", (-8, 4)))
+    ends.append((mixed, mixed["usual"].idxmax(), "overhead", (-8, 4) if size == "active" else (7, -12)))
     return [
         (rows.loc[key, "model_name"], rows.loc[key, size] / 1e9, rows.loc[key, "usual"] * 1e6, color, False, offset)
         for rows, key, color, offset in ends
