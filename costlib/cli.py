@@ -64,9 +64,7 @@ def _parameter(text: str) -> tuple[str, object]:
         read = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise InputError(f"-p {text!r}: the value cannot be read") from error
-    if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):  # YAML takes 1e9 for a word
-        read = float(value)
-    return name, value if isinstance(read, datetime.date) else read
+    return name, execute.plain(read if not isinstance(read, datetime.date) else value)
 
 
 def _check(_: argparse.Namespace) -> int:

@@ -140,7 +140,7 @@ def fact(name: str, key: str, field: str) -> Fact | None:
         units.to_base(float(value), column.unit),
         table=name, key=key, field=field, quantity=column.quantity, date=date,
         source=str(cells[group]), locator=text(cells, group.replace("source", "locator")),
-        kind=text(cells, "kind") or about.kind,
+        kind=about.kind,
     )  # fmt: skip
 
 

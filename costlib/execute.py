@@ -29,6 +29,12 @@ EXECUTED = data.ROOT / "book" / "executed"
 SCENARIOS = book.NOTEBOOKS / "scenarios"
 
 
+def plain(value: Any) -> Any:
+    """`value` as YAML reads it, but for numbers such as 1e9, which YAML takes for words."""
+    exponential = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
+    return float(value) if exponential else value
+
+
 def scenario(name: str) -> dict[str, Any]:
     """The parameters in `notebooks/scenarios/<name>.yml`.
 
@@ -50,7 +56,7 @@ def scenario(name: str) -> dict[str, Any]:
             raise InputError(
                 f"notebooks/scenarios/{name}.yml: no notebook has {parameter!r}{near(str(parameter), known)}"
             )
-    return given
+    return {parameter: plain(value) for parameter, value in given.items()}
 
 
 def run(name: str, given: Mapping[str, Any], output: Path, progress: bool = False) -> None:

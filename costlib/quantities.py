@@ -569,7 +569,7 @@ _BREAKEVEN = (
         quoted="token/month",
     ),
     Quantity("replica_usd_per_second", "USD/s", "C" + _of("rep"), "cost of one more replica", quoted=_PER_MONTH),
-    _positive("paid_per_needed_replica", "", r"\kappa", "replicas paid for per replica needed, in a large fleet"),
+    _positive("paid_per_needed_replica", "", r"\mu", "replicas paid for per replica needed, in a large fleet"),
     Quantity(
         "floor_usd_per_token",
         "USD/token",
@@ -582,7 +582,7 @@ _BREAKEVEN = (
 _TIME = (
     Quantity("one_year", "s", r"\mathrm{a}", "one year", value=31_536_000.0),
     Quantity("elapsed_seconds", "s", "t", "time from today", quoted="year"),
-    Quantity("growth_per_year", "", "g", "growth of the volume in a year", low=-0.99, quoted="%"),
+    Quantity("growth_per_year", "", r"\gamma", "growth of the volume in a year", low=-0.99, quoted="%"),
     Quantity("price_change_per_year", "1/s", r"\delta", "change of a price", low=-float("inf"), quoted="1/year"),
     _positive("price_factor", "", "f" + _of("price"), "a price over today's"),
     _positive("discount_factor", "", "f" + _of("now"), "worth today of a dollar due later"),

@@ -177,3 +177,19 @@ def class_ranges(hosted: pd.DataFrame, asked: pd.DataFrame) -> list[tuple[str, s
             if len(costs):
                 found.append((f"{name}, {label}", color, (costs.min(), float(costs.median()), costs.max())))
     return found
+
+
+def curve(law: PowerLaw, x: np.ndarray, over: np.ndarray) -> dict[str, np.ndarray]:
+    """`law` and its band at `x` in USD per million tokens, left out beyond the range of the sizes `over`."""
+    inside = (x >= np.min(over)) & (x <= np.max(over))
+    low, high = law.band(x)
+    return {name: np.where(inside, each, np.nan) * 1e6 for name, each in (("y", law(x)), ("low", low), ("high", high))}
+
+
+def dots(dense: pd.DataFrame, mixed: pd.DataFrame, asked: pd.DataFrame, size: str) -> list[tuple]:
+    """Every model as a point of a chart of cost over `size`: hosted dense and mixed, hosts' prices, then `tags`."""
+    groups = ((dense, "usual", "self"), (mixed, "usual", "overhead"), (asked, "price", "api"))
+    points = [
+        ("", row[size] / 1e9, row[cost] * 1e6, color) for rows, cost, color in groups for _, row in rows.iterrows()
+    ]
+    return points + tags(dense, mixed, asked, size)
