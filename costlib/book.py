@@ -227,15 +227,24 @@ def figure(
     display(Shown(f"```{{glue:figure}} {name}\n:name: {name}\n:figwidth: 100%\n\n{claim}\n```", plain))
 
 
+LONG_TABLE = 10  # rows; a longer table of inputs is folded away at first
+
+
 def table(
-    rows: Iterable[Sequence[str]], head: Sequence[str], name: str = "", caption: str = "", numeric: Iterable[int] = ()
+    rows: Iterable[Sequence[str]],
+    head: Sequence[str],
+    name: str = "",
+    caption: str = "",
+    numeric: Iterable[int] = (),
+    folded: bool = False,
 ) -> None:
-    """Show rows of ready-made text as a table; columns in `numeric` are set flush right."""
+    """Show rows of ready-made text as a table; columns in `numeric` are set flush right, `folded` hides it at first."""
     numeric = set(numeric)
     rule = "|".join("---:" if place in numeric else "---" for place in range(len(head)))
     lines = ["|".join(_cell(each) for each in row) for row in (head, *rows)]
     text = "\n".join(f"|{line}|" for line in [lines[0], rule, *lines[1:]])
-    display(Shown(f"```{{table}} {caption}\n:name: {name}\n\n{text}\n```" if name else text, _plain_html(text)))
+    myst = f"```{{table}} {caption}\n:name: {name}\n\n{text}\n```" if name else text
+    display(Shown(f"````{{dropdown}} {caption}\n{myst}\n````" if folded else myst, _plain_html(text)))
 
 
 def _cell(text: str) -> str:
@@ -280,7 +289,7 @@ def inputs(model: Model, values: Mapping[str, Any], *targets: str, name: str, ca
         amount = render.quoted_latex(quantity(each), float(values[each]))
         origins.setdefault(_origin(values[each]), []).append(f"${quantity(each).symbol} = {amount}$")
     rows = [(place, ", ".join(amounts), source, date) for (place, source, date), amounts in origins.items()]
-    table(rows, ("from", "inputs", "source", "checked"), name, caption)
+    table(rows, ("from", "inputs", "source", "checked"), name, caption, folded=len(rows) > LONG_TABLE)
 
 
 def _given(model: Model, values: Mapping[str, Any]) -> set[str]:

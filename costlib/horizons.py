@@ -12,6 +12,7 @@ import numpy as np
 
 from costlib import availability, cases, economics, tiers, uncertainty, units
 from costlib.equations import Model
+from costlib.models import breakeven
 from costlib.models import horizons as equations_of
 
 MONTH = units.base_factor("month")
@@ -19,8 +20,7 @@ YEAR = units.base_factor("year")
 CHANGES = ("api_price_change_per_year", "gpu_price_change_per_year", "discount_rate_per_year")
 WAYS = {"api": "the API", "rented": "rented GPUs", "owned": "owned GPUs"}
 SPANS = {1: "one month", 12: "one year", 36: "three years", 60: "five years"}
-MOST_TRIES = 1_000
-MOST = 1e7  # tokens per second: beyond it a break-even is called never
+MOST = 1_000  # replicas beyond which a break-even is called never
 TOLERANCE = 0.01  # of a probability
 
 
@@ -76,12 +76,16 @@ def case(
 
 
 def present_costs(
-    equations: Model, values: dict[str, Any], months: int, drawn: dict[str, np.ndarray] | None = None
+    equations: Model,
+    values: dict[str, Any],
+    months: int,
+    drawn: dict[str, np.ndarray] | None = None,
+    divisible: bool = False,
 ) -> dict[str, np.ndarray]:
     """The present cost in USD of serving for 1, 2, ..., `months` months (last axis) by "api", "rented" and "owned".
 
     One row per draw, where some are `drawn`. "owned" is there only where the values of `economics.owned` are. Hardware
-    is sold at the end of each horizon.
+    is sold at the end of each horizon. With `divisible`, as if replicas came in any fraction and never failed.
     """
     known = {**values, **{name: np.reshape(each, (-1, 1)) for name, each in (drawn or {}).items()}}
     known["replica_tokens_per_second"] = equations(known, "replica_tokens_per_second")
@@ -90,8 +94,11 @@ def present_costs(
     volume = known["demand_tokens_per_second"] * path(1.0, known["growth_per_year"], months)
     price = known["api_usd_per_token"] * _drift(known["api_price_change_per_year"], months)
     moving = _drift(known["gpu_price_change_per_year"], months)
-    needed = equations({**known, "demand_tokens_per_second": volume}, "replicas_needed")
-    known["replicas"] = needed + _spares(known, needed)
+    if divisible:
+        known["replicas"] = volume / (equations + breakeven.EQUATIONS)(known, "step_tokens_per_second")
+    else:
+        needed = equations({**known, "demand_tokens_per_second": volume}, "replicas_needed")
+        known["replicas"] = needed + _spares(known, needed)
     gpus = known["replicas"] * known["n_gpus"]
     around = equations(known, "labor_usd_per_second") + equations(known, "storage_usd_per_second")
     around = around + known["overhead_usd_per_month"]
@@ -168,15 +175,23 @@ def _capital(fleet: np.ndarray, paid: np.ndarray, known: dict[str, Any], worth: 
 def first_win(equations: Model, values: dict[str, Any], months: int, way: str = "rented") -> float:
     """The smallest demand (tokens per second, today's) from which hosting costs no more than the API over `months`.
 
-    Infinite if never. As in `breakeven.first_wins`: the demand that the bill would buy, until the bill stays.
+    Infinite if never, or if it takes more than `MOST` replicas. As in `breakeven.first_wins`: from the demand at which
+    divisible hosting breaks even on to the demand that the bill would buy, until the bill stays.
     """
-    demand = 1.0
-    per_demand = present_costs(equations, {**values, "demand_tokens_per_second": 1.0}, months)["api"][-1]
-    for _ in range(MOST_TRIES):
-        if demand >= MOST:
-            break
-        bill = present_costs(equations, {**values, "demand_tokens_per_second": demand}, months)[way][-1]
-        bought = bill / per_demand
+
+    def bill(demand: float, divisible: bool = False) -> dict[str, np.ndarray]:
+        return present_costs(equations, {**values, "demand_tokens_per_second": demand}, months, divisible=divisible)
+
+    per_demand = bill(1.0)["api"][-1]
+    one, two = (bill(demand, divisible=True)[way][-1] for demand in (1.0, 2.0))
+    gain = per_demand - (two - one)
+    if gain <= 0:
+        return float("inf")
+    step = (equations + breakeven.EQUATIONS)(values, "step_tokens_per_second")
+    most = MOST * step / max(1.0, (1 + values["growth_per_year"]) ** (months / 12))
+    demand = (2 * one - two) / gain * (1 - 1e-9)
+    while demand <= most:
+        bought = bill(demand)[way][-1] / per_demand
         if bought <= demand * (1 + 1e-9):
             return float(demand)
         demand = bought
@@ -237,10 +252,8 @@ def says_cheapest(costs: dict[str, np.ndarray]) -> str:
     found = cheapest(costs)
     if len(set(found.values())) == 1:
         return f"{WAYS[found[1]]} cost the least over each of the four horizons".replace("API cost", "API costs")
-    spans = {way: listed([SPANS[months] for months, each in found.items() if each == way]) for way in WAYS}
-    return "cheapest are " + listed(
-        [f"{WAYS[way]} over {text}" for way, text in spans.items() if way in found.values()]
-    )
+    spans = {way: [SPANS[months] for months, each in found.items() if each == way] for way in WAYS}
+    return "cheapest are " + "; ".join(f"{WAYS[way]} over {listed(each)}" for way, each in spans.items() if each)
 
 
 def says_wins(wins: list[float]) -> str:

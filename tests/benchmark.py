@@ -15,17 +15,17 @@ from datetime import date
 
 import numpy as np
 
-from costlib import cases, sweep
+from costlib import economics, sweep
 
 SCENARIOS = 4_000_000
 LOOPED = 2_000
-TARGETS = ("decode_tokens_per_second", "prefill_seconds")
+TARGETS = ("self_usd_per_token", "output_token_seconds")
 
-# Every input that a sweep over deployments varies; the shape of the model stays that of one model.
+# What a sweep over deployments varies; the shape of the model and the assumptions stay those of one case.
 VARIED = {
     "batch": (1, 512), "input_tokens": (100, 16_000), "output_tokens": (50, 2_000), "n_gpus": (1, 16),
     "peak_flops_per_second": (1e14, 2.5e15), "memory_bytes_per_second": (3e11, 8e12),
-    "bytes_per_parameter": (0.5, 2), "bytes_per_cached_number": (1, 2),
+    "bytes_per_parameter": (0.5, 2), "usd_per_gpu_second": (3e-4, 3e-3), "demand_tokens_per_second": (1e2, 1e6),
 }  # fmt: skip
 
 
@@ -55,7 +55,8 @@ def main() -> None:
     """Measure, and print one table."""
     random = np.random.default_rng(0)
     lengths = {"input_tokens": 2000, "output_tokens": 500}
-    equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4, batch=1, **lengths)
+    demand = {"demand_tokens_per_second": 1e4}
+    equations, values = economics.hosted("llama_3_3_70b", "h100_sxm_80gb", n_gpus=4, batch=32, **lengths, **demand)
     given = [*VARIED, "total_parameters", "layer_parameters", "table_parameters"]
     fixed = equations.evaluate(values)
     drawn = {name: random.uniform(low, high, SCENARIOS) for name, (low, high) in VARIED.items()}
