@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ROUNDING = 1e-12  # volumes closer to the end of a step than this share count as its end
+
 
 @dataclass(frozen=True)
 class Staircase:
@@ -34,7 +36,8 @@ class Staircase:
 
     def cost(self, volume: np.ndarray | float) -> np.ndarray:
         """The bill (USD per second) at `volume` (tokens per second)."""
-        return self.bill(np.maximum(np.ceil(np.asarray(volume, dtype=float) / self.step), 1).astype(int))
+        full = np.asarray(volume, dtype=float) / self.step * (1 - ROUNDING)  # a full step needs no further replica
+        return self.bill(np.maximum(np.ceil(full), 1).astype(int))
 
     @property
     def ends(self) -> np.ndarray:

@@ -373,7 +373,7 @@ def tornado(rows: Sequence[tuple[str, float, float]], center: float, x_label: st
         axes = figure.add_subplot()
         axes.set_xscale("log")
         figure.supxlabel(x_label, fontsize=10)
-        axes.set_xlim(low / span**0.16, edge * span**0.2)
+        axes.set_xlim(low / span**0.2, edge * span**0.2)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         for row, (_, *ends) in enumerate(rows):
             places = [value if np.isfinite(value) else edge for value in ends]

@@ -95,9 +95,9 @@ def present_costs(
     price = known["api_usd_per_token"] * _drift(known["api_price_change_per_year"], months)
     moving = _drift(known["gpu_price_change_per_year"], months)
     if divisible:
-        known["replicas"] = volume / (equations + breakeven.EQUATIONS)(known, "step_tokens_per_second")
+        known["replicas"] = np.atleast_2d(volume) / (equations + breakeven.EQUATIONS)(known, "step_tokens_per_second")
     else:
-        needed = equations({**known, "demand_tokens_per_second": volume}, "replicas_needed")
+        needed = np.atleast_2d(equations({**known, "demand_tokens_per_second": volume}, "replicas_needed"))
         known["replicas"] = needed + _spares(known, needed)
     gpus = known["replicas"] * known["n_gpus"]
     around = equations(known, "labor_usd_per_second") + equations(known, "storage_usd_per_second")

@@ -91,9 +91,9 @@ def tables() -> str:
     for name, about in data.package().items():
         frame = data.table(name)
         lines += [
-            f"(table-{name})=", f"## {about.title}", "", f"{about.description} {len(frame)} rows.",
+            f"(table-{name})=", f"## {about.title}", "", f"{about.description} {_count(frame)}",
             f"{{download}}`{about.path.name} </data/{about.path.name}>`", "",
-            *_rows(about, frame), "",
+            *_rows(about, _newest(frame)), "",
             "```{dropdown} What the columns mean", "| column | meaning | unit | quantity |", "|---|---|---|---|",
             *(f"| `{f.name}` | {f.description} | {f.unit} | {f.quantity} |" for f in about.fields.values()),
             "```", "",
@@ -102,13 +102,25 @@ def tables() -> str:
 
 
 _HIDDEN = ("note", "checked_on", "date")
+_MOST_ROWS = 60  # of a table that grows with time
+
+
+def _newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows to show: all of a short table, the newest of a long one with dates."""
+    if "date" not in frame or len(frame) <= 2 * _MOST_ROWS:
+        return frame
+    return frame.sort_values("date", ascending=False, kind="stable").head(_MOST_ROWS)
+
+
+def _count(frame: pd.DataFrame) -> str:
+    shown = len(_newest(frame))
+    return f"{len(frame)} rows." if shown == len(frame) else f"The newest {shown} of {len(frame)} rows."
 
 
 def _rows(about: data.Table, frame: pd.DataFrame) -> list[str]:
     """The rows as a pipe table: values and names, and one column with all sources of the row."""
-    shown = [
-        f for f in about.fields if not f.endswith(("source", "locator")) and f not in _HIDDEN and frame[f].notna().any()
-    ]
+    left_out = {f for f in about.fields if f.endswith(("source", "locator")) or f in _HIDDEN} - set(about.key)
+    shown = [f for f in about.fields if f not in left_out and frame[f].notna().any()]
     cited = [f for f in about.fields if f.endswith("source")]
     head = [f.replace("_", " ") for f in shown]
     rule = ["---:" if about.fields[f].type in ("number", "integer") else "---" for f in shown]
