@@ -76,7 +76,7 @@ def run(name: str, given: Mapping[str, Any], output: Path, progress: bool = Fals
         papermill.execute_notebook(
             book.NOTEBOOKS / f"{name}.ipynb", partial, parameters=dict(given), kernel_name="python3", language="python",
             cwd=data.ROOT, progress_bar=progress, log_output=False,
-            extra_arguments=["--IPKernelApp.log_level=40"],
+            extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise InputError(_failure(name, given, error, partial)) from None

@@ -135,7 +135,8 @@ def quote(value: float, base: str, wanted: str | None = None, digits: int = 3) -
         return number(100 * value, digits), "%"
     if wanted:
         amount = convert(value, base, wanted)
-        factor, word = next(((f, w) for f, w in _COUNTS[:-1] if 1e7 <= abs(amount) >= 0.9995 * f), (1.0, ""))
+        counted = _COUNTS if wanted.startswith("token") else _COUNTS[-1:]
+        factor, word = next(((f, w) for f, w in counted if abs(amount) >= 0.9995 * f), (1.0, ""))
         return number(amount / factor, digits), f"{word} {_label(wanted)}".strip()
     head, slash, rest = base.partition("/")
     factor, prefix = _prefix(abs(value), head) if math.isfinite(value) else (1.0, "")
