@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from costlib import availability, cases, data, prices, uncertainty, units
 from costlib.breakeven import Staircase
@@ -12,7 +13,8 @@ from costlib.equations import Model
 from costlib.models import api, egress, hosting, memory, serving
 
 ASSUMED = (
-    "bandwidth_efficiency", "compute_efficiency", "prefill_efficiency", "layer_seconds", "batch_penalty_share",
+    "bandwidth_efficiency", "compute_efficiency", "prefill_efficiency", "layer_seconds", "sequence_seconds",
+    "batch_penalty_share",
     "peak_to_mean_ratio", "warm_pool_share", "labor_usd_per_hour", "labor_hours_per_month",
     "labor_hours_per_month_per_gpu", "setup_hours", "amortization_months", "overhead_usd_per_month",
     "storage_usd_per_gigabyte_month",
@@ -262,3 +264,28 @@ def moved(
     for name, value in given.items():
         cases.check(name, value)
     return Model(*memory.equations_for(**kind), *egress.EQUATIONS), {**values, **given}
+
+
+CHOSEN_ON = {"model": "llama_3_1_70b", "gpu": "h100_sxm_80gb", "precision": "fp8", "n_gpus": 4}
+
+
+def speed_errors() -> pd.DataFrame:
+    """Modelled over published speeds, less one (`error`), for the rows of data/published_speeds.csv.
+
+    The rows `CHOSEN_ON`, which the form of the speed model was chosen on, are left out.
+
+    At maximum load, so with the largest batch that memory holds. Rows whose weights leave no room for a sequence are
+    left out.
+    """
+    rows = []
+    for key, cells in data.table("published_speeds").iterrows():
+        if all(cells[name] == value for name, value in CHOSEN_ON.items()):
+            continue
+        given = {name: int(cells[name]) for name in ("n_gpus", "input_tokens", "output_tokens")}
+        stored = {"precision": cells["precision"], "kv_precision": cells["precision"]}
+        equations, values = hosted(cells["model"], cells["gpu"], usd_per_gpu_second=1.0, batch=1, **given, **stored)
+        batch = equations(cases.at_full_length(values), "largest_batch")
+        if batch >= 1:
+            speed = equations({**values, "batch": batch}, "replica_output_tokens_per_second")
+            rows.append({"row": key, "gpu": cells["gpu"], "error": speed / cells["output_tokens_per_second"] - 1})
+    return pd.DataFrame(rows)

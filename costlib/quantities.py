@@ -310,6 +310,7 @@ _SERVING = (
     ),
     _share("compute_efficiency", r"\eta" + _of("dec"), "share of peak arithmetic that decode reaches", above=True),
     _share("prefill_efficiency", r"\eta" + _of("pre"), "share of peak arithmetic that prefill reaches", above=True),
+    Quantity("sequence_seconds", "s", "t" + _of("seq"), "fixed time per sequence and decode step"),
     Quantity("layer_seconds", "s", "t" + _of("lay"), "fixed time per layer and decode step"),
     _positive("step_seconds", "s", "t" + _of("step"), "time of one decode step as achieved"),
     _positive("prefill_request_seconds", "s", "t" + _of("req"), "time to process one prompt as achieved"),

@@ -1,10 +1,11 @@
 """From bounds to speeds: what a replica reaches, and what an input and an output token each take of a GPU.
 
-The roofline's times are divided by the shares of bandwidth and arithmetic that serving engines reach, a fixed time per
-layer is added, and each output token waits for its part of the prompts that arrive meanwhile.
+The roofline's times are divided by the shares of bandwidth and arithmetic that serving engines reach and added up, a
+fixed time per layer and per sequence comes on top, and each output token waits for its part of the prompts that arrive
+meanwhile.
 """
 
-from costlib.equations import Equation, Expr, Max, equation
+from costlib.equations import Equation, Expr, equation
 
 
 @equation(
@@ -16,7 +17,9 @@ from costlib.equations import Equation, Expr, Max, equation
         "bandwidth_efficiency": 0.6,
         "n_layers": 80,
         "layer_seconds": 0.00002,
-        "gives": 0.0216,
+        "batch": 32,
+        "sequence_seconds": 0.00001,
+        "gives": 0.02392,
     },
 )
 def step_seconds(
@@ -26,10 +29,16 @@ def step_seconds(
     bandwidth_efficiency: Expr,
     n_layers: Expr,
     layer_seconds: Expr,
+    batch: Expr,
+    sequence_seconds: Expr,
 ) -> Expr:
-    """Engines reach a share of either peak, and each layer adds a fixed time for launches and communication."""
-    achieved = Max(decode_compute_seconds / compute_efficiency, decode_memory_seconds / bandwidth_efficiency)
-    return achieved + n_layers * layer_seconds
+    """Engines reach a share of either peak and overlap little; each layer and each sequence adds a fixed time."""
+    return (
+        decode_compute_seconds / compute_efficiency
+        + decode_memory_seconds / bandwidth_efficiency
+        + n_layers * layer_seconds
+        + batch * sequence_seconds
+    )
 
 
 @equation(
