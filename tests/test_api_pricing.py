@@ -172,7 +172,9 @@ def served(model="llama_3_3_70b", **given):
 def test_the_weight_of_an_output_token_by_hand():
     equations, values = served()
     # 69.5e9 weights of the layers and the output table in bytes, 64 caches of 2,250 tokens of 163,840 bytes
-    step = (68.45e9 + 2.1e9 + 64 * 2250 * 163_840) / (4 * 3.35e12 * 0.8) + 80 * 30e-6
+    memory = (68.45e9 + 2.1e9 + 64 * 2250 * 163_840) / (4 * 3.35e12 * 0.8)
+    arithmetic = 64 * (2 * 69.5e9 + 4 * 64 * 128 * 80 * 2250) / (4 * 1979e12 * 0.45)
+    step = memory + arithmetic + 80 * 30e-6 + 64 * 15e-6
     prompt = 2000 * 139.5e9 / (4 * 1979e12 * 0.5)
     assert equations(values, "output_token_weight") == pytest.approx((step / 64) / (prompt / 2000), rel=0.02)
 
@@ -182,6 +184,9 @@ def test_the_weight_of_an_output_token_by_hand():
 def test_the_matching_batch_is_the_first(model, asked):
     equations, values = served(model, n_gpus=16 if model == "deepseek_v3" else 4)
     batch = premium.matching_batch(equations, values, asked)
+    if np.isinf(batch):
+        assert (premium.weights(equations, values, np.geomspace(1, premium.LARGEST_BATCH, 50)) > asked).all()
+        return
     weights = premium.weights(equations, values, np.array([max(batch - 1, 1), batch]))
     assert weights[1] <= asked < weights[0] or batch == 1
 
