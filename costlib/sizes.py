@@ -82,7 +82,7 @@ def _size(model: str) -> tuple[float, float]:
 
 
 def without(gpu: str, **given: Any) -> dict[str, float]:
-    """The exponent of dense models in all weights if caches or the fixed time per layer, or both, took no time."""
+    """The exponent of dense models in all weights if caches or the fixed times, or both, took no time."""
     cut = {"bytes_per_cached_number": _NOTHING, "layer_seconds": _NOTHING, "sequence_seconds": _NOTHING}
     parts = {"caches": ["bytes_per_cached_number"], "fixed": ["layer_seconds", "sequence_seconds"], "both": list(cut)}
     found = {}
