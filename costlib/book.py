@@ -272,13 +272,14 @@ def repository() -> str:
 
 
 def show(*equations: Equation) -> None:
-    """Show equations with their numbers, what they say in words, their sources, and a link to the code that is them."""
+    """Show equations with numbers, what they say, their sources, and links to their code and to an example by hand."""
     for made in equations:
         path, line = made.place
         code = f"[`{made.function.__name__}`]({repository()}/{path}#L{line})"
         formula = f"```{{math}}\n:label: {label(made)}\n\n{render.latex(made)}\n```"
         cited = "" if made.source == OWN else f" {{cite:p}}`{made.source}`"
-        text = f"{formula}\n\n{made.meaning}{cited} {code}"
+        by_hand = f"{{ref}}`by hand <def-{made.function.__name__}>`"
+        text = f"{formula}\n\n{made.meaning}{cited} {code}, {by_hand}"
         display(Shown(text))
 
 

@@ -89,7 +89,8 @@ def _notebooks(options: argparse.Namespace) -> int:
             kept = execute.BUILD / "failed"
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(fresh, kept, ignore=lambda _, files: [f for f in files if not f.endswith(".failed.ipynb")])
-            raise InputError("\n\n".join([*failures, f"nothing is published; partial notebooks are in {kept}"]))
+            told = "\n\n".join(failures).replace(str(fresh), str(kept))
+            raise InputError(f"{told}\n\nnothing is published; partial notebooks are in {kept}")
         _write_pages(fresh)
         execute.publish(fresh, execute.EXECUTED)
     return 0

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 import pandas as pd
 
-from costlib import book, data, render
+from costlib import book, data, models, render
 from costlib.equations import Equation
-from costlib.models import api, egress, hosting, memory, roofline, serving
 from costlib.quantities import VOCABULARY
 
-MODULES = (memory, roofline, serving, api, hosting, egress)
+# Every module of costlib.models, so that no equation stays off the page or out of the tests that go over all of them.
+MODULES = [import_module(f"{models.__name__}.{found.name}") for found in iter_modules(models.__path__)]
 
 
 def equations(module: ModuleType) -> list[Equation]:

@@ -13,6 +13,7 @@ from costlib.errors import InputError, near
 
 RECENT_DAYS = 365  # quotes older than this before the newest of their kind no longer speak for the market
 KINDS = ("input", "output", "cached_input", "batch_input", "batch_output")
+COVERED = 0.8  # the share of quotes that a range of rents spans
 STALE_DAYS = 120  # a quote older than this, counted from the newest of its table, is marked as old
 AGGREGATORS = ("openrouter",)  # they pass requests on, at the price of one host among several
 PROVIDER_NAMES = {
@@ -150,10 +151,10 @@ def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
 def rental_range(
     gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
 ) -> tuple[float, float, float]:
-    """The 10th percentile, median and 90th percentile of the quotes for `gpu`, in USD per GPU-second."""
+    """The ends of the middle `COVERED` of the quotes for `gpu`, and their median between, in USD per GPU-second."""
     rows = rental_rows(gpu, contract, provider_class, on)
     facts = [data.fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
-    low, middle, high = np.quantile(facts, (0.1, 0.5, 0.9))
+    low, middle, high = np.quantile(facts, ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2))
     return float(low), float(middle), float(high)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 SEED = 20_261_124
 LEVELS = (0.05, 0.5, 0.95)
+COVERED = LEVELS[-1] - LEVELS[0]  # the share of draws between the ends of an interval
 _BATCHES = 20
 
 
