@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages
+from costlib import book, data, execute, machine, pages, transformer
 from costlib.errors import InputError
 
 
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=text)
         each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
         each.set_defaults(run=run)
+    own = commands.add_parser("measure", help="record this machine in data/, for the chapter on your own machine")
+    own.add_argument("--rounds", type=int, default=20, help="rounds of which the least time counts (default: 20)")
+    own.add_argument("--library", choices=transformer.LIBRARIES, help="what multiplies (default: torch if installed)")
+    own.set_defaults(run=_measure)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -76,9 +80,21 @@ def _check(_: argparse.Namespace) -> int:
     return 0
 
 
+def _measure(options: argparse.Namespace) -> int:
+    """Measure what the chapter measures, and put it where the published book looks."""
+    chosen = {**book.parameters("your_machine"), "library": options.library, "rounds": options.rounds}
+    measured = machine.times(**chosen)
+    for table, frame in machine.rows(measured, machine.PUBLISHED).items():
+        path = data.package()[table].path
+        frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+        print(path)
+    return 0
+
+
 def _notebooks(options: argparse.Namespace) -> int:
     _check(options)
-    given = execute.scenario(options.scenario) if options.scenario else {}
+    given = {"machine": machine.PUBLISHED}  # the book shows recorded times, so that two builds of it are the same
+    given |= execute.scenario(options.scenario) if options.scenario else {}
     execute.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
         fresh = Path(scratch) / "executed"

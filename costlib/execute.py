@@ -75,7 +75,7 @@ def run(name: str, given: Mapping[str, Any], output: Path, progress: bool = Fals
     try:
         papermill.execute_notebook(
             book.NOTEBOOKS / f"{name}.ipynb", partial, parameters=dict(given), kernel_name="python3", language="python",
-            cwd=data.ROOT, progress_bar=progress, log_output=False,
+            cwd=data.ROOT, progress_bar=progress, log_output=False, stderr_file=sys.stderr if progress else None,
             extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:

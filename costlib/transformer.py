@@ -58,12 +58,8 @@ def arrays(library: str | None = None) -> Arrays:
     if not installed:
         raise InputError("library = 'torch' is not allowed here: PyTorch is not installed")
     torch = importlib.import_module("torch")
-    found = [name for name in ("cuda", "mps") if getattr(torch.backends, name, None) and _available(torch, name)]
-    return Arrays(torch, found[0] if found else "cpu")
-
-
-def _available(torch: Any, device: str) -> bool:
-    return torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
+    gpus = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    return Arrays(torch, next((name for name, is_there in gpus.items() if is_there()), "cpu"))
 
 
 @dataclass
