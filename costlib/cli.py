@@ -93,7 +93,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _notebooks(options: argparse.Namespace) -> int:
     _check(options)
-    given = {"machine": machine.PUBLISHED}  # the book shows recorded times, so that two builds of it are the same
+    given = {"machine_name": machine.PUBLISHED}  # the book shows recorded times, so that two builds of it are the same
     given |= execute.scenario(options.scenario) if options.scenario else {}
     execute.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
