@@ -176,8 +176,13 @@ def _point(axes: Axes, point: Point) -> None:
     _note(axes, point.label, (point.x, point.y), "data", point.offset, point.color, ha=side)
 
 
-def roofline(peak: float, bandwidth: float, points: Sequence[Point], x_label: str, y_label: str) -> Figure:
-    """The roof of one GPU: `bandwidth` times intensity up to `peak`, both in the units of the labels, with points."""
+def roofline(
+    peak: float, bandwidth: float, points: Sequence[Point], x_label: str, y_label: str, *, below: bool = False
+) -> Figure:
+    """The roof of one GPU: `bandwidth` times intensity up to `peak`, both in the units of the labels, with points.
+
+    `below` says that the points lie under the roof, so that the slope's name goes above it.
+    """
     ridge = peak / bandwidth
     spread = [each.x for each in points] + [ridge]
     x = np.unique([*np.geomspace(min(spread) / 2.5, max(spread) * 3, 200), ridge])
@@ -190,7 +195,11 @@ def roofline(peak: float, bandwidth: float, points: Sequence[Point], x_label: st
     )  # fmt: skip
     axes = figure.axes[0]
     with mpl.rc_context(STYLE):
-        _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
+        if below:
+            middle = float(np.sqrt(x[0] * ridge))
+            _note(axes, "memory-bound", (middle, middle * bandwidth), "data", (-6, 4), "memory", ha="right")
+        else:
+            _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
         _note(axes, "compute-bound", (1, peak), ("axes fraction", "data"), (-2, 5), "compute", ha="right")
     return figure
 

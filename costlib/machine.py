@@ -22,7 +22,7 @@ from costlib.quantities import quantity
 THIS, PUBLISHED = "this", "published"  # the machine that runs the code; the one that the published book shows
 SOURCE = "own_measurement"
 HEADS_PER_GROUP, HEAD_DIM, FFN_RATIO, VOCABULARY_SIZE = 4, 64, 3, 8192
-WIDTH_OF_CPU, WIDTH_OF_GPU = 1024, 4096
+WIDTH_OF_CPU, WIDTH_OF_GPU = 1024, 2048
 
 EQUATIONS = Model(
     *memory.equations_for(latent=False, windows=False, experts=False),
@@ -97,6 +97,14 @@ class Measured:
         """Widths of square matrices, and the arithmetic (FLOP/s) that their product reaches."""
         widths, seconds = self.kind("gemm")
         return widths, 2 * widths**3 / seconds
+
+    def thin_flops_per_second(self) -> np.ndarray:
+        """The arithmetic (FLOP/s) of products of as many rows as a batch has with matrices of the model's shape, which
+        come from memory: for each batch, the rate at the shapes that a decode step has.
+        """
+        batches, seconds = self.kind("thin")
+        numbers = timing.thin_parameters(self.sizes, self.kind("matvec")[0][-1])
+        return 2 * numbers * batches / seconds
 
     def disturbance(self) -> float:
         """By what share the median round took longer than the best one: near 0 where nothing else ran."""

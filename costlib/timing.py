@@ -61,7 +61,7 @@ def _one_round(
     arrays: Arrays, model: Transformer, batches: Sequence[int], squares: Sequence[int]
 ) -> Iterator[tuple[str, int, float]]:
     """Everything once: kind, size and seconds of each measurement."""
-    yield from _reads(arrays, sum(each.nbytes for each in model.weights()))
+    yield from _reads(arrays, model, batches)
     for width in squares:
         one, other = (arrays.put(np.full((width, width), 0.5, np.float32)) for _ in range(2))
         yield "gemm", width, _least(arrays, lambda one=one, other=other: one @ other)
@@ -80,18 +80,41 @@ def _least(arrays: Arrays, call: Callable[[], object]) -> float:
     return min(times)
 
 
-def _reads(arrays: Arrays, most_bytes: int) -> Iterator[tuple[str, int, float]]:
-    """Reading and copying as many bytes as the weights take, and matrix times vector from small to that size."""
-    whole = arrays.put(np.ones((most_bytes // (4 * COLUMNS), COLUMNS), np.float32))
-    into, vector = whole + 1, whole[0]
+def _reads(arrays: Arrays, model: Transformer, batches: Sequence[int]) -> Iterator[tuple[str, int, float]]:
+    """An array as large as the weights: read, copied, in parts from small to whole multiplied with a vector, and cut
+    into matrices of the shape of the model's own multiplied with as many rows as a batch has.
+    """
+    most_bytes = sum(each.nbytes for each in model.weights())
+    whole = arrays.put(np.full((most_bytes // (4 * COLUMNS), COLUMNS), 0.5, np.float32))
+    vector = whole[0]
     with ThreadPoolExecutor(cores() if arrays.xp is np else 1) as pool:
         parts = np.array_split(whole, cores()) if arrays.xp is np else [whole]
         yield "sum", whole.nbytes, _least(arrays, lambda: list(pool.map(arrays.xp.sum, parts)))
-    yield "copy", whole.nbytes, _least(arrays, lambda: into.__setitem__(slice(None), whole))
+    yield "copy", whole.nbytes, _copy(arrays, whole)
     sizes = [*(SMALLEST_BYTES * 2**power for power in range(40)), most_bytes]
     for size in (each for each in sizes if each <= most_bytes):
         matrix = whole[: size // (4 * COLUMNS)]
         yield "matvec", matrix.nbytes, _least(arrays, lambda matrix=matrix: matrix @ vector)
+    width, inner = model.sizes["hidden_dim"], model.sizes["dense_ffn_dim"]
+    matrices = whole.reshape(-1)[: thin_parameters(model.sizes, whole.nbytes)].reshape(-1, width, inner)
+    for batch in batches:
+        rows = arrays.put(np.full((batch, width), 0.5, np.float32))
+        yield "thin", batch, _least(arrays, lambda rows=rows: [rows @ each for each in matrices])
+
+
+def _copy(arrays: Arrays, whole: Any) -> float:
+    into = whole + 1  # written once, so that its memory is there
+
+    def copy() -> None:
+        into[:] = whole
+
+    return _least(arrays, copy)
+
+
+def thin_parameters(sizes: Mapping[str, float], read_bytes: float) -> int:
+    """Numbers in the whole matrices of the feed-forward network's shape that `read_bytes` of 4-byte numbers hold."""
+    one = sizes["hidden_dim"] * sizes["dense_ffn_dim"]
+    return int(read_bytes // (4 * one) * one)
 
 
 def _decode(arrays: Arrays, model: Transformer, batch: int) -> Iterator[tuple[str, int, float]]:

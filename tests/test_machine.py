@@ -188,10 +188,11 @@ def test_everything_is_timed_once_per_round_and_progress_is_told(monkeypatch, ca
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-5)
     found = timing.measure(NUMPY, SMALL, 3, batches=(1, 3), squares=(8, 16))
     assert set(found.index.get_level_values("measurement")) == {
-        "sum", "copy", "matvec", "gemm", "decode", "decode_weights", "decode_attention", "prefill"
+        "sum", "copy", "matvec", "thin", "gemm", "decode", "decode_weights", "decode_attention", "prefill"
     }  # fmt: skip
     assert list(found.loc["gemm"].index) == [8, 16]
-    assert list(found.loc["decode"].index) == list(found.loc["prefill"].index) == [1, 3]
+    for each in ("decode", "prefill", "thin"):
+        assert list(found.loc[each].index) == [1, 3]
     assert (found["seconds"] > 0).all()
     assert (found["median_seconds"] >= found["seconds"]).all()
     assert [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()] == [
@@ -201,9 +202,17 @@ def test_everything_is_timed_once_per_round_and_progress_is_told(monkeypatch, ca
 
 def test_the_bandwidth_is_measured_up_to_the_size_of_the_weights(monkeypatch):
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-5)
-    most = 5 * 2**20
-    sizes = [(name, size) for name, size, _ in timing._reads(NUMPY, most)]
-    assert sizes == [("sum", most), ("copy", most), *(("matvec", n * 2**20) for n in (1, 2, 4, 5))]
+    model = Transformer({**SMALL, "vocabulary_size": 50_000}, NUMPY)
+    most = sum(each.nbytes for each in model.weights()) // 4096 * 4096  # whole rows of 1,024 numbers
+    sizes = [(name, size) for name, size, _ in timing._reads(NUMPY, model, [2])]
+    powers = [("matvec", n * 2**20) for n in (1, 2, 4)]
+    assert sizes == [("sum", most), ("copy", most), *powers, ("matvec", most), ("thin", 2)]
+    assert 4 * 2**20 < most < 8 * 2**20
+
+
+def test_a_thin_product_has_as_many_matrices_as_fit_into_the_array():
+    assert timing.thin_parameters(SMALL, 4 * 24 * 40 * 3) == 24 * 40 * 3
+    assert timing.thin_parameters(SMALL, 4 * 24 * 40 * 3 + 4 * 24 * 39) == 24 * 40 * 3
 
 
 @pytest.mark.parametrize("rounds", [0, -1, 1.5, True, "3"])
@@ -227,8 +236,8 @@ def test_the_machine_is_described(tmp_path):
 # --- from times to predictions ----------------------------------------------------------------------------------------
 
 TIMES = {
-    ("sum", 1000): 10.0, ("copy", 1000): 5.0, ("matvec", 10): 0.01, ("matvec", 1000): 8.0,
-    ("gemm", 10): 4.0, ("gemm", 20): 20.0, ("decode", 4): 3.0, ("decode", 1): 1.0,
+    ("sum", 8000): 80.0, ("copy", 8000): 40.0, ("matvec", 10): 0.01, ("matvec", 8000): 64.0,
+    ("thin", 2): 0.1, ("gemm", 10): 4.0, ("gemm", 20): 20.0, ("decode", 4): 3.0, ("decode", 1): 1.0,
 }  # fmt: skip
 
 
@@ -243,8 +252,9 @@ def test_rates_are_computed_from_times_by_hand():
     found = measured()
     assert found.bytes_per_second("sum")[1].tolist() == [100.0]
     assert found.bytes_per_second("copy")[1].tolist() == [400.0]  # read and written
-    assert [each.tolist() for each in found.bytes_per_second("matvec")] == [[10.0, 1000.0], [1000.0, 125.0]]
+    assert [each.tolist() for each in found.bytes_per_second("matvec")] == [[10.0, 8000.0], [1000.0, 125.0]]
     assert [each.tolist() for each in found.flops_per_second()] == [[10.0, 20.0], [500.0, 800.0]]
+    assert found.thin_flops_per_second().tolist() == [2 * 2 * 1920 / 0.1]  # two matrices of 24 x 40 in 8,000 bytes
     assert [each.tolist() for each in found.kind("decode")] == [[1.0, 4.0], [1.0, 3.0]]
     assert found.disturbance() == pytest.approx(0.1)
 
@@ -253,12 +263,12 @@ def test_the_peaks_are_the_best_product_and_the_best_read_of_the_largest_size_an
     peaks = measured().peaks()
     assert peaks["peak_flops_per_second"] == 800
     assert peaks["memory_bytes_per_second"] == 125  # not the 1,000 of a matrix in a cache, nor the copy's 400
-    assert {fact.key for fact in peaks.values()} == {"gemm|20", "matvec|1000"}
+    assert {fact.key for fact in peaks.values()} == {"gemm|20", "matvec|8000"}
     assert {(fact.quantity, fact.date, fact.source) for fact in peaks.values()} == {
         (name, "2026-01-02", machine.SOURCE) for name in peaks
     }
-    slower = {**TIMES, ("matvec", 1000): 20.0}
-    assert measured(times=slower).peaks()["memory_bytes_per_second"].key == "sum|1000"
+    slower = {**TIMES, ("matvec", 8000): 100.0}
+    assert measured(times=slower).peaks()["memory_bytes_per_second"].key == "sum|8000"
 
 
 @given(shapes, st.floats(1e-3, 1e6), st.floats(1e-3, 1e6))
@@ -290,7 +300,8 @@ def test_the_shape_is_that_of_a_small_llama():
     ("given_", "message"),
     [
         ((1000, 6, 128, 16), "hidden_dim = 1000 is not allowed: it must be a multiple of 256"),
-        ((1024, 1.5, 128, 16), "n_layers = 1.5 is not allowed"), ((1024, 6, 0, 16), "context_tokens = 0 is not allowed"),
+        ((1024, 1.5, 128, 16), "n_layers = 1.5 is not allowed"),
+        ((1024, 6, 0, 16), "context_tokens = 0 is not allowed"),
     ],
 )  # fmt: skip
 def test_a_shape_that_cannot_be_is_an_error(given_, message):
@@ -306,7 +317,7 @@ ASKED = {**PARAMETERS, "machine_name": machine.PUBLISHED}
 
 def test_the_published_machine_has_run_what_the_chapter_runs():
     found = machine.times(**ASKED)
-    for name in ("decode", "decode_weights", "decode_attention", "prefill"):
+    for name in ("decode", "decode_weights", "decode_attention", "prefill", "thin"):
         assert tuple(found.kind(name)[0]) == timing.BATCHES
     assert tuple(found.flops_per_second()[0]) == timing.SQUARES
     assert (found.times["median_seconds"] >= found.times["seconds"]).all()
