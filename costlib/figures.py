@@ -196,7 +196,7 @@ def roofline(
     axes = figure.axes[0]
     with mpl.rc_context(STYLE):
         if below:
-            middle = float(np.sqrt(x[0] * ridge))
+            middle = float(x[0] ** 0.4 * ridge**0.6)
             _note(axes, "memory-bound", (middle, middle * bandwidth), "data", (-6, 4), "memory", ha="right")
         else:
             _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
