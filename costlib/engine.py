@@ -42,9 +42,7 @@ class _Hook(DisplayHook):
         pass
 
     def write_format_data(self, format_dict: dict, md_dict: dict | None = None) -> None:
-        count = self.shell.execution_count
-        shown = _output("execute_result", data=dict(format_dict), metadata=md_dict or {}, execution_count=count)
-        self.keep(shown)
+        self.keep(_output("execute_result", data=dict(format_dict), metadata=md_dict or {}))
 
 
 class _ZMQLikeShell(InteractiveShell):
@@ -129,6 +127,9 @@ def _runs(shell: _ZMQLikeShell, cell: Any) -> bool:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         result = shell.run_cell(cell.source, store_history=True)
     cell.outputs, cell.execution_count = outputs, count
+    for output in outputs:
+        if output.output_type == "execute_result":
+            output.execution_count = count
     error = result.error_before_exec or result.error_in_exec
     if error is not None:
         lines = traceback.format_exception(error)
