@@ -110,3 +110,13 @@ def test_dots_say_their_values():
 def test_a_curve_that_leaves_the_chart_is_still_named():
     drawn = figures.lines(X, [figures.Line("steep", X**2, "memory")], "x", "y", top=1000.0)
     assert ">steep</text>" in figures.svg(drawn, "fig-x", "")
+
+
+def test_the_name_of_the_slope_moves_above_it_where_the_points_lie_below():
+    points = [figures.Point("1", 1.0, 1.0, "decode")]
+    for below in (False, True):
+        axes = figures.roofline(100.0, 10.0, points, "x", "y", below=below).axes[0]
+        [named] = [each for each in axes.texts if each.get_text() == "memory-bound"]
+        x, y = named.xy
+        assert np.isclose(y, 10.0 * x)
+        assert (named.get_ha() == "right") == below

@@ -366,7 +366,7 @@ def said(path):
 
 def test_the_published_chapter_is_the_same_every_time_and_names_its_machine(tmp_path):
     for name in ("once", "again"):
-        execute.run("your_machine", {"machine_name": machine.PUBLISHED}, tmp_path / f"{name}.ipynb")
+        execute.run("your_machine", {"machine_name": machine.PUBLISHED}, tmp_path / f"{name}.ipynb", engine=None)
     assert (tmp_path / "once.ipynb").read_bytes() == (tmp_path / "again.ipynb").read_bytes()
     text, found = said(tmp_path / "once.ipynb"), machine.times(**ASKED)
     peaks = found.values()
@@ -379,7 +379,7 @@ def test_the_published_chapter_is_the_same_every_time_and_names_its_machine(tmp_
 
 def test_the_chapter_measures_the_machine_that_runs_it(tmp_path):
     small = {"library": "numpy", "hidden_dim": 256, "n_layers": 1, "context_tokens": 8, "prompt_tokens": 2, "rounds": 1}
-    execute.run("your_machine", small, tmp_path / "here.ipynb")
+    execute.run("your_machine", small, tmp_path / "here.ipynb", engine=None)
     text = said(tmp_path / "here.ipynb")
     assert f"Measured on {timing.describe(NUMPY)['processor']}" in text
     assert "measured on this machine: `" in text
