@@ -1,0 +1,237 @@
+"""Cases of loads: what replicas cost by contract, how a volume is best served, and what a latency objective takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from costlib import availability, capacity, cases, economics, loads, portfolio, prices, queueing, tiers
+from costlib.equations import Model
+from costlib.errors import InputError
+from costlib.models import workloads as equations_of
+from costlib.portfolio import API, BATCH_API, HOSTED, SPOT, Market, Portfolio, Workload
+
+RATIOS = {"reserved": "reserved_1yr", "spot": "spot"}  # contracts whose price follows from that on demand
+ARTICLE_RESERVED = {"h100_sxm_80gb": "h100_reserved"}  # GPUs for which the article states a price with commitment
+ASSUMED = ("spot_interruptions_per_month", "spot_restart_seconds")
+TARGET = 0.99  # the share of requests that an objective holds for, as in MLPerf
+REQUESTS = 30_000  # of a simulation
+WINDOW = loads.DAY_HOURS
+
+
+def case(*, load: str, **given: Any) -> tuple[Model, dict[str, Any]]:
+    """The equations and values of `tiers.case` with those of loads; the volume follows the curve of `load`.
+
+    The peak of the curve stands for ``peak_to_mean_ratio``, by which a curve is stretched if `given` has it.
+    """
+    stretch = given.pop("peak_to_mean_ratio", None)
+    extra = {name: given.pop(name) if name in given else cases.assumed(name) for name in ASSUMED}
+    curve = loads.curve(load, stretch)
+    equations, values = tiers.case(peak_to_mean_ratio=loads.peak(curve), **given)
+    return equations + equations_of.EQUATIONS, {**values, **extra}
+
+
+def limits(first_token: float | None, per_token: float | None) -> tuple[float, float]:
+    """The latency objective in seconds: to the first token, and per token after it; as in MLPerf where not given."""
+    known = (cases.published(f"mlperf_interactive_{name}_seconds") for name in ("first_token", "output_token"))
+    return tuple(
+        float(ours if theirs is None else theirs) for theirs, ours in zip((first_token, per_token), known, strict=True)
+    )
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+
+def contract_prices(gpu: str, on_demand: float, vintage: str = "current") -> dict[str, float]:
+    """USD per GPU-second by contract: `on_demand` as given, the others in the market's proportion to it.
+
+    With `vintage` "article" the article's price with commitment where it states one.
+    """
+    found = {"on_demand": float(on_demand)}
+    found |= {name: on_demand * prices.contract_ratio(contract) for name, contract in RATIOS.items()}
+    if vintage == "article" and gpu in ARTICLE_RESERVED:
+        found["reserved"] = float(cases.article_inputs(ARTICLE_RESERVED[gpu])["usd_per_gpu_second"])
+    return found
+
+
+def replica_costs(equations: Model, values: dict[str, Any], gpu: str, vintage: str = "current") -> dict[str, float]:
+    """What one replica costs by contract, in USD per second; spot with its interruptions."""
+    rents = contract_prices(gpu, values["usd_per_gpu_second"], vintage)
+    target = {name: "spot_replica_usd_per_second" if name == "spot" else "replica_usd_per_second" for name in rents}
+    return {name: float(equations({**values, "usd_per_gpu_second": rents[name]}, target[name])) for name in rents}
+
+
+def spot_values(equations: Model, values: dict[str, Any], gpu: str, vintage: str = "current") -> dict[str, Any]:
+    """`values` at the price of spot, with the cheapest replica that nobody takes back to compare it with."""
+    rents = contract_prices(gpu, values["usd_per_gpu_second"], vintage)
+    costs = replica_costs(equations, values, gpu, vintage)
+    dependable = min(costs["on_demand"], costs["reserved"])
+    return {**values, "usd_per_gpu_second": rents["spot"], "dependable_replica_usd_per_second": dependable}
+
+
+def fixed(equations: Model, values: dict[str, Any]) -> float:
+    """What hosting costs before its first replica: people, setup, monitoring, storage (USD per second)."""
+    one, two = (float(equations({**values, "replicas": n}, "self_usd_per_second")) for n in (1.0, 2.0))
+    return 2 * one - two
+
+
+# --- one load --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Served:
+    """A volume of one load by its cheapest mix, and by each single way, in USD per second.
+
+    `replicas` are those that the newsvendor keeps on demand around the clock, `plan` mixes all contracts.
+    """
+
+    replicas: int
+    mixed: float
+    plan: capacity.Plan | None
+    api: float
+    alone: float
+
+
+def serve(equations: Model, values: dict[str, Any], curve: np.ndarray, costs: dict[str, float]) -> Served:
+    """The cheapest ways to serve `curve` (tokens per second by hour), whose mean is the demand of `values`.
+
+    ``mixed`` keeps replicas on demand and lets the API take what exceeds them; `plan` uses all contracts in `costs`,
+    and is None where it would be no cheaper than the API alone once what hosting costs anyway is added.
+    """
+    step, price = (float(equations(values, name)) for name in ("loaded_tokens_per_second", "api_usd_per_token"))
+    base = fixed(equations, values)
+    bills = capacity.bills(curve, step, costs["on_demand"], price, base)
+    planned = capacity.plan(curve, step, costs, price)
+    own = economics.with_spares(equations, {**values, "demand_tokens_per_second": float(np.mean(curve))})
+    alone = float(equations(own, "self_usd_per_second"))
+    hosts = planned.total + base < bills[0]
+    return Served(int(bills.argmin()), float(bills.min()), planned if hosts else None, float(bills[0]), alone)
+
+
+# --- latency ---------------------------------------------------------------------------------------------------------
+
+
+def simulated(equations: Model, values: dict[str, Any], shares: np.ndarray, seed: int = queueing.SEED) -> list:
+    """What requests see at one replica that is loaded to each of `shares` of its full speed (`queueing.Served`).
+
+    Answers vary in length as a published trace's do; arrivals are random.
+    """
+    full = float(equations(values, "replica_tokens_per_second"))
+    request = float(values["input_tokens"] + values["output_tokens"])
+    prompt = float(equations(values, "prefill_request_seconds"))
+    asked = np.maximum(queueing.lengths(float(values["output_tokens"]), length_variation(), REQUESTS, seed), 1.0)
+
+    def pace(batch: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(equations({**values, "batch": batch}, "output_token_seconds"), batch.shape)
+
+    limit = int(values["batch"])
+    return [
+        queueing.simulated_batching(
+            queueing.poisson(full / request * share, REQUESTS, seed), asked, limit, pace, prompt
+        )
+        for share in np.atleast_1d(shares)
+    ]
+
+
+def length_variation() -> float:
+    """Standard deviation over mean of the length of answers: of the gamma distribution with the published median."""
+    mean, median = (float(cases.published(f"azure_conversation_output_tokens_{name}")) for name in ("mean", "median"))
+    return queueing.gamma_variation(median / mean)
+
+
+def highest_share(shares: np.ndarray, late: np.ndarray, target: float = TARGET) -> float:
+    """The highest load share at which no more than ``1 - target`` of requests are `late`; zero if there is none.
+
+    Between the last share that meets the target and the next one it is interpolated.
+    """
+    fits = late <= 1 - target
+    if fits.all():
+        return float(shares[-1])
+    last = int(np.argmin(fits))
+    if last == 0:
+        return 0.0
+    return float(np.interp(1 - target, late[last - 1 : last + 1], shares[last - 1 : last + 1]))
+
+
+# --- a portfolio -----------------------------------------------------------------------------------------------------
+
+
+def split(demand: float, bursty: float, constant: float, realtime: float) -> dict[str, np.ndarray]:
+    """The curves of the four loads (tokens per second by hour): means are these shares of `demand`, batch the rest.
+
+    Raises InputError when the shares add up to more than one.
+    """
+    shares = {"bursty": bursty, "constant": constant, "realtime": realtime}
+    rest = 1 - sum(shares.values())
+    if rest < -1e-9:
+        raise InputError(
+            f"bursty_share + constant_share + realtime_share = {sum(shares.values()):g} is not allowed: at most 1,"
+            " the rest is batch work"
+        )
+    shares["batch"] = max(rest, 0.0)
+    return {kind: demand * share * loads.curve(kind) for kind, share in shares.items() if share > 0}
+
+
+def market(equations: Model, values: dict[str, Any], costs: dict[str, float]) -> Market:
+    """What the portfolio may buy: replicas kept around the clock, spot, the API and its batch endpoint."""
+    found = equations.evaluate(values, "loaded_tokens_per_second", "api_usd_per_token")
+    price = float(found["api_usd_per_token"])
+    fleets = {HOSTED: min(costs["on_demand"], costs["reserved"]), SPOT: costs["spot"]}
+    discounted = price * (1 - float(values["batch_discount_share"]))
+    return Market(float(found["loaded_tokens_per_second"]), fleets, price, discounted, fixed(equations, values))
+
+
+def workloads(curves: dict[str, np.ndarray], realtime_capacity: float = 1.0) -> list[Workload]:
+    """The curves as workloads: real-time may not be interrupted and takes more capacity, batch may wait for a day."""
+    return [
+        Workload(
+            kind, curve,
+            window=WINDOW if kind in loads.DEFERRABLE else 0,
+            capacity=realtime_capacity if kind == "realtime" else 1.0,
+            homes=(API, HOSTED) if kind == "realtime" else portfolio.HOMES,
+        )
+        for kind, curve in curves.items()
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A portfolio beside the single choices, in USD per second; `best` names the cheaper of the two."""
+
+    portfolio: Portfolio
+    api: float
+    hosted: float
+
+    @property
+    def best(self) -> str:
+        """The cheapest single choice: ``"api"`` or ``"hosted"``."""
+        return API if self.api <= self.hosted else HOSTED
+
+    @property
+    def saving(self) -> float:
+        """What the portfolio saves of the best single choice, as a share."""
+        return 1 - self.portfolio.usd_per_second / min(self.api, self.hosted)
+
+
+def mix(equations: Model, values: dict[str, Any], works: list[Workload], offered: Market) -> Mixed:
+    """The best portfolio of `works`, the API for everything at its list price, and hosting for everything.
+
+    Hosting alone has nobody to fall back on: it is built for the busiest hour and has the spares that `values` ask for,
+    and its batch work may wait.
+    """
+    everything = portfolio.solve(works, offered)
+    listed = offered.api * sum(float(np.mean(each.load)) for each in works)
+    own = [Workload(each.name, each.load, each.window, each.capacity, (HOSTED,)) for each in works]
+    hosted = portfolio.solve(own, offered)
+    spares = availability.extra_replicas(np.array(hosted.replicas[HOSTED]), *economics.reliability(values))
+    return Mixed(everything, listed, hosted.usd_per_second + float(spares) * offered.replica[HOSTED])
+
+
+HOME_NAMES = {
+    API: "the API",
+    BATCH_API: "the API's batch endpoint",
+    HOSTED: "replicas of one's own",
+    SPOT: "spot replicas",
+}
