@@ -129,7 +129,7 @@ def batch_left(load: np.ndarray, capacity: float, work: np.ndarray, window: int)
 
 
 def filled(load: np.ndarray, capacity: float, work: np.ndarray, window: int) -> np.ndarray:
-    """One schedule of the deferrable `work`, which fills each trough of a window to the same share (tokens per second)."""
+    """A schedule of deferrable `work`: the troughs of a window are filled to the same share (tokens per second)."""
     room = np.maximum(capacity - np.asarray(load), 0).reshape(-1, window)
     released = np.asarray(work, dtype=float).reshape(-1, window).sum(axis=1)
     total = room.sum(axis=1)

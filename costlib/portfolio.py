@@ -57,7 +57,7 @@ class Market:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """A solution: the home of each workload, replicas by fleet, the bill in USD per second, the share that overflows."""
+    """A solution: the home of each workload, replicas by fleet, USD per second, and the share that overflows."""
 
     homes: dict[str, str]
     replicas: dict[str, int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -183,17 +183,31 @@ def market(equations: Model, values: dict[str, Any], costs: dict[str, float]) ->
     return Market(float(found["loaded_tokens_per_second"]), fleets, price, discounted, fixed(equations, values))
 
 
-def workloads(curves: dict[str, np.ndarray], realtime_capacity: float = 1.0) -> list[Workload]:
-    """The curves as workloads: real-time may not be interrupted and takes more capacity, batch may wait for a day."""
-    return [
-        Workload(
-            kind, curve,
-            window=WINDOW if kind in loads.DEFERRABLE else 0,
-            capacity=realtime_capacity if kind == "realtime" else 1.0,
-            homes=(API, HOSTED) if kind == "realtime" else portfolio.HOMES,
-        )
-        for kind, curve in curves.items()
-    ]  # fmt: skip
+def realtime_capacity(equations: Model, values: dict[str, Any], within: float) -> float:
+    """Capacity that a real-time token takes over another one, if a replica may be loaded to the share `within`.
+
+    Infinite where no load meets the objective.
+    """
+    found = equations.evaluate(values, "loaded_tokens_per_second", "replica_tokens_per_second")
+    allowed = float(found["replica_tokens_per_second"]) * within
+    return max(float(found["loaded_tokens_per_second"]) / allowed, 1.0) if within > 0 else float("inf")
+
+
+def workloads(curves: dict[str, np.ndarray], realtime: float = 1.0) -> list[Workload]:
+    """The curves as workloads: batch may wait for a day; real-time may not be interrupted.
+
+    A real-time token takes `realtime` times the capacity of another; if that is infinite, it stays with the API.
+    """
+    found = []
+    for kind, curve in curves.items():
+        window = WINDOW if kind in loads.DEFERRABLE else 0
+        if kind != "realtime":
+            found.append(Workload(kind, curve, window))
+        elif np.isfinite(realtime):
+            found.append(Workload(kind, curve, window, realtime, (API, HOSTED)))
+        else:
+            found.append(Workload(kind, curve, window, homes=(API,)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -218,20 +232,67 @@ class Mixed:
 def mix(equations: Model, values: dict[str, Any], works: list[Workload], offered: Market) -> Mixed:
     """The best portfolio of `works`, the API for everything at its list price, and hosting for everything.
 
-    Hosting alone has nobody to fall back on: it is built for the busiest hour and has the spares that `values` ask for,
-    and its batch work may wait.
+    Hosting alone has nobody to fall back on: it is built for the busiest hour and has the spares that `values` ask for;
+    its batch work may wait. Where the API alone may serve a workload, hosting alone is infinitely dear.
     """
     everything = portfolio.solve(works, offered)
     listed = offered.api * sum(float(np.mean(each.load)) for each in works)
-    own = [Workload(each.name, each.load, each.window, each.capacity, (HOSTED,)) for each in works]
+    if any(HOSTED not in each.homes for each in works):
+        return Mixed(everything, listed, float("inf"))
+    own = [replace(each, homes=(HOSTED,)) for each in works]
     hosted = portfolio.solve(own, offered)
     spares = availability.extra_replicas(np.array(hosted.replicas[HOSTED]), *economics.reliability(values))
     return Mixed(everything, listed, hosted.usd_per_second + float(spares) * offered.replica[HOSTED])
 
 
-HOME_NAMES = {
-    API: "the API",
-    BATCH_API: "the API's batch endpoint",
-    HOSTED: "replicas of one's own",
-    SPOT: "spot replicas",
-}
+def mixes(
+    equations: Model, values: dict[str, Any], volumes: np.ndarray, shares: dict[str, float], realtime: float,
+    offered: Market,
+) -> list[Mixed]:  # fmt: skip
+    """`mix` at each of `volumes` (tokens per second), of which the loads have these `shares` (see `split`)."""
+    return [mix(equations, values, workloads(split(each, **shares), realtime), offered) for each in volumes]
+
+
+def first_hosting(
+    equations: Model, values: dict[str, Any], volumes: np.ndarray, found: list[Mixed], shares: dict[str, float],
+    realtime: float, offered: Market,
+) -> float:  # fmt: skip
+    """The smallest volume (tokens per second) at which a portfolio has a replica, to about one per cent.
+
+    `found` are the portfolios at `volumes`, in order; the first of them with a replica is refined by halving the step
+    before it. Infinite if none has one.
+    """
+    hosts = [bool(sum(each.portfolio.replicas.values())) for each in found]
+    if not any(hosts):
+        return float("inf")
+    first = hosts.index(True)
+    if first == 0:
+        return float(volumes[0])
+    low, high = float(volumes[first - 1]), float(volumes[first])
+    while high > 1.01 * low:
+        middle = float(np.sqrt(low * high))
+        tried = portfolio.solve(workloads(split(middle, **shares), realtime), offered)
+        low, high = (low, middle) if sum(tried.replicas.values()) else (middle, high)
+    return high
+
+
+HOME_NAMES = {API: "the API", BATCH_API: "its batch endpoint", HOSTED: "replicas of one's own", SPOT: "spot replicas"}
+
+
+def says_homes(found: Portfolio) -> str:
+    """Who serves which load: "bursty and constant work goes to the API, batch work to its batch endpoint"."""
+    parts = []
+    for home, name in HOME_NAMES.items():
+        kinds = [loads.NAMES[kind] for kind, where in found.homes.items() if where == home]
+        if kinds:
+            listed = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+            parts.append(f"{listed} work {'' if parts else 'goes '}to {name}")
+    return ", ".join(parts)
+
+
+def says_replicas(found: Portfolio) -> str:
+    """The replicas of a portfolio: "2 replicas kept all the time and 1 on spot"; "no replica"."""
+    kept, spot = found.replicas.get(HOSTED, 0), found.replicas.get(SPOT, 0)
+    parts = [f"{count:,} {'replica' if count == 1 else 'replicas'} {how}" for count, how in
+             ((kept, "kept all the time"), (spot, "on spot")) if count]  # fmt: skip
+    return " and ".join(parts) or "no replica"

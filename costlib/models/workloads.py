@@ -1,4 +1,4 @@
-"""Loads that rise and fall: when a replica pays, what interruptions cost, how long requests wait, what lateness costs."""
+"""Loads that rise and fall: when a replica pays, what interruptions and lateness cost, how long requests wait."""
 
 from costlib.equations import Equation, Expr, equation
 from costlib.models.hosting import OWN
