@@ -89,11 +89,13 @@ def burst(load: np.ndarray, peak_to_mean: float, seed: int = SEED) -> np.ndarray
 def stretched(load: np.ndarray, peak_to_mean: float) -> np.ndarray:
     """`load` raised to the power at which its busiest hour is `peak_to_mean` times its mean; the mean stays.
 
-    Raises InputError when no power does: for a flat load, or a peak above the number of hours.
+    Raises InputError when no power does: for a flat load, or a peak so high that the hours beside it were empty.
     """
-    if not 1 <= peak_to_mean < len(load) or np.ptp(load) == 0:
+    most = len(load) / np.sum(load == load.max())
+    if not 1 <= peak_to_mean < 0.999 * most:
         raise InputError(
-            f"peak_to_mean_ratio = {peak_to_mean:g} is not allowed: it must be a number from 1 to below {len(load)}"
+            f"peak_to_mean_ratio = {peak_to_mean:g} is not allowed: for this load it must be at least 1 and below"
+            f" {0.999 * most:g}"
         )
 
     def gap(power: float) -> float:
