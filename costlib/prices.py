@@ -197,6 +197,8 @@ def contract_ratio(contract: str) -> float:
     An offer is one provider's for one GPU, with quotes of the two contracts not further apart than `STALE_DAYS`. So
     contracts are compared like for like, where the medians of two contracts may come from different providers.
     """
+    if contract not in CONTRACTS:
+        raise InputError(f"contract = {contract!r} is not allowed: it must be one of {', '.join(CONTRACTS)}")
     frame = data.table("gpu_rental_prices")
     rows = frame[(frame["provider_class"] != "index") & frame["contract"].isin(["on_demand", contract])]
     newest = rows.sort_values("date").groupby(["provider", "gpu", "contract"]).tail(1)
@@ -206,7 +208,7 @@ def contract_ratio(contract: str) -> float:
     apart = (wide["date"][contract] - wide["date"]["on_demand"]).abs().dt.days
     price = wide["usd_per_gpu_hour"][apart <= STALE_DAYS]
     if price.empty:
-        raise InputError(f"data/gpu_rental_prices.csv has no offer that quotes {contract} beside on_demand")
+        raise InputError(f"data/gpu_rental_prices.csv has no offer that quotes {contract} and on_demand on near days")
     return float((price[contract] / price["on_demand"]).astype(float).median())
 
 

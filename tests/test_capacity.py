@@ -1,4 +1,4 @@
-"""Capacity: the newsvendor against trying every number of replicas, layers against a linear program, batch in troughs."""
+"""Capacity: the newsvendor against trying all numbers of replicas, layers against a program, batch in troughs."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,11 @@ def test_layers_add_up_to_the_load_and_are_used_less_and_less(load, step):
 def cheapest_dispatch(load, step, replica, price):
     """The least cost of reserved replicas, hourly replicas and an API, as a mixed-integer program of its own."""
     hours, ways = len(load), [way for way in ("on_demand", "spot") if way in replica]
-    cost = [replica["reserved"], *(replica[way] / hours for way in ways for _ in range(hours)), *[price / hours] * hours]
+    cost = [
+        replica["reserved"],
+        *(replica[way] / hours for way in ways for _ in range(hours)),
+        *[price / hours] * hours,
+    ]
     rows = np.zeros((hours, len(cost)))
     rows[:, 0] = step
     for place in range(len(ways)):
