@@ -660,7 +660,7 @@ _LOADS = (
 _WAITING = (
     Quantity("arrivals_per_second", "1/s", r"\lambda" + _of("req"), "requests that arrive"),
     _positive("service_seconds", "s", "t" + _of("srv"), "time of one request in service"),
-    _positive("servers", "", "k", "requests that can be in service at once", whole=True),
+    _positive("servers", "", "k" + _of("srv"), "requests that can be in service at once", whole=True),
     Quantity("offered_servers", "", "a", "requests in service at once, on average, if none waits"),
     _share("waiting_probability", "P" + _of("wait"), "share of requests that wait (Erlang C)"),
     Quantity("arrival_variation", "", "v" + _of("arr"), "standard deviation over mean of the time between arrivals"),

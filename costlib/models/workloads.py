@@ -135,8 +135,8 @@ def waiting_seconds(
     service_variation: Expr,
 ) -> Expr:
     """Allen and Cunneen: the wait of exponential services, times half the sum of both squared variations."""
-    exponential = waiting_probability * service_seconds / (servers - offered_servers)
-    return exponential * (arrival_variation**2 + service_variation**2) / 2
+    uneven = (arrival_variation**2 + service_variation**2) / 2
+    return uneven * waiting_probability * service_seconds / (servers - offered_servers)
 
 
 @equation(source=OWN, example={"late_price_multiple": 10, "late_share_cut": 0.1, "gives": 2})
