@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, loads, market, prices, sizes, units
+from costlib import availability, cases, data, economics, latency, loads, market, prices, sizes, units
 from costlib import horizons as over_time
 from costlib import workloads as mixes
 from costlib.breakeven import Staircase
@@ -331,7 +331,7 @@ def workloads() -> dict[str, float]:
     found = mixes.mix(equations, values, works, mixes.market(equations, values, costs))
     said = {"batch": mixes.BATCH_API, "realtime": mixes.HOSTED, "bursty": mixes.SPOT}
     single = equations.evaluate({**values, "batch": 1.0}, "prefill_request_seconds", "output_token_seconds")
-    late = [each.late(*mixes.limits(None, None)) for each in mixes.simulated(equations, values, [_BUSY / 2, _BUSY])]
+    late = [each.late(*latency.limits(None, None)) for each in latency.simulated(equations, values, [_BUSY / 2, _BUSY])]
     multiple = {"late_price_multiple": 10.0, "late_share_cut": late[1] - late[0]}
     offered = market.requests(**REQUEST)
     discounts = (1 - offered["batch_input"] / offered["input"]).dropna()

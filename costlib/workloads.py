@@ -1,4 +1,4 @@
-"""Cases of loads: what replicas cost by contract, how a volume is best served, and what a latency objective takes."""
+"""Cases of loads: what replicas cost by contract, how a volume is best served, and which portfolio serves several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import availability, capacity, cases, economics, loads, portfolio, prices, queueing, tiers
+from costlib import availability, capacity, cases, economics, loads, portfolio, prices, tiers
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import workloads as equations_of
@@ -16,8 +16,6 @@ from costlib.portfolio import API, BATCH_API, HOSTED, SPOT, Market, Portfolio, W
 RATIOS = {"reserved": "reserved_1yr", "spot": "spot"}  # contracts whose price follows from that on demand
 ARTICLE_RESERVED = {"h100_sxm_80gb": "h100_reserved"}  # GPUs for which the article states a price with commitment
 ASSUMED = ("spot_interruptions_per_month", "spot_restart_seconds")
-TARGET = 0.99  # the share of requests that an objective holds for, as in MLPerf
-REQUESTS = 30_000  # of a simulation
 WINDOW = loads.DAY_HOURS
 
 
@@ -31,14 +29,6 @@ def case(*, load: str, **given: Any) -> tuple[Model, dict[str, Any]]:
     curve = loads.curve(load, stretch)
     equations, values = tiers.case(peak_to_mean_ratio=loads.peak(curve), **given)
     return equations + equations_of.EQUATIONS, {**values, **extra}
-
-
-def limits(first_token: float | None, per_token: float | None) -> tuple[float, float]:
-    """The latency objective in seconds: to the first token, and per token after it; as in MLPerf where not given."""
-    known = (cases.published(f"mlperf_interactive_{name}_seconds") for name in ("first_token", "output_token"))
-    return tuple(
-        float(ours if theirs is None else theirs) for theirs, ours in zip((first_token, per_token), known, strict=True)
-    )
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------
@@ -110,51 +100,6 @@ def serve(equations: Model, values: dict[str, Any], curve: np.ndarray, costs: di
     return Served(int(bills.argmin()), float(bills.min()), planned if hosts else None, float(bills[0]), alone)
 
 
-# --- latency ---------------------------------------------------------------------------------------------------------
-
-
-def simulated(equations: Model, values: dict[str, Any], shares: np.ndarray, seed: int = queueing.SEED) -> list:
-    """What requests see at one replica that is loaded to each of `shares` of its full speed (`queueing.Served`).
-
-    Answers vary in length as a published trace's do; arrivals are random.
-    """
-    full = float(equations(values, "replica_tokens_per_second"))
-    request = float(values["input_tokens"] + values["output_tokens"])
-    prompt = float(equations(values, "prefill_request_seconds"))
-    asked = np.maximum(queueing.lengths(float(values["output_tokens"]), length_variation(), REQUESTS, seed), 1.0)
-
-    def pace(batch: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(equations({**values, "batch": batch}, "output_token_seconds"), batch.shape)
-
-    limit = int(values["batch"])
-    return [
-        queueing.simulated_batching(
-            queueing.poisson(full / request * share, REQUESTS, seed), asked, limit, pace, prompt
-        )
-        for share in np.atleast_1d(shares)
-    ]
-
-
-def length_variation() -> float:
-    """Standard deviation over mean of the length of answers: of the gamma distribution with the published median."""
-    mean, median = (float(cases.published(f"azure_conversation_output_tokens_{name}")) for name in ("mean", "median"))
-    return queueing.gamma_variation(median / mean)
-
-
-def highest_share(shares: np.ndarray, late: np.ndarray, target: float = TARGET) -> float:
-    """The highest load share at which no more than ``1 - target`` of requests are `late`; zero if there is none.
-
-    Between the last share that meets the target and the next one it is interpolated.
-    """
-    fits = late <= 1 - target
-    if fits.all():
-        return float(shares[-1])
-    last = int(np.argmin(fits))
-    if last == 0:
-        return 0.0
-    return float(np.interp(1 - target, late[last - 1 : last + 1], shares[last - 1 : last + 1]))
-
-
 # --- a portfolio -----------------------------------------------------------------------------------------------------
 
 
@@ -181,16 +126,6 @@ def market(equations: Model, values: dict[str, Any], costs: dict[str, float]) ->
     fleets = {HOSTED: min(costs["on_demand"], costs["reserved"]), SPOT: costs["spot"]}
     discounted = price * (1 - float(values["batch_discount_share"]))
     return Market(float(found["loaded_tokens_per_second"]), fleets, price, discounted, fixed(equations, values))
-
-
-def realtime_capacity(equations: Model, values: dict[str, Any], within: float) -> float:
-    """Capacity that a real-time token takes over another one, if a replica may be loaded to the share `within`.
-
-    Infinite where no load meets the objective.
-    """
-    found = equations.evaluate(values, "loaded_tokens_per_second", "replica_tokens_per_second")
-    allowed = float(found["replica_tokens_per_second"]) * within
-    return max(float(found["loaded_tokens_per_second"]) / allowed, 1.0) if within > 0 else float("inf")
 
 
 def workloads(curves: dict[str, np.ndarray], realtime: float = 1.0) -> list[Workload]:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from costlib import article, book, capacity, cases, data, economics, loads, portfolio, prices, units, workloads
+from costlib import article, book, capacity, cases, data, economics, latency, loads, portfolio, prices, units, workloads
 from costlib.errors import InputError
 from costlib.portfolio import API, BATCH_API, HOSTED, SPOT
 from tests.conftest import Run
@@ -117,47 +117,64 @@ def test_failures_hardly_move_what_the_api_takes():
 
 
 def test_the_objective_is_the_published_one_unless_given():
-    assert workloads.limits(None, None) == (0.45, 0.04)
-    assert workloads.limits(2.0, None) == (2.0, 0.04)
+    assert latency.limits(None, None) == (0.45, 0.04)
+    assert latency.limits(2.0, None) == (2.0, 0.04)
 
 
 @functools.cache
 def late(shares, seed=1, **given):
     equations, values = case(**given)
-    return np.array([each.late(0.45, 0.04) for each in workloads.simulated(equations, values, np.array(shares), seed)])
+    return np.array(
+        [each.late(0.45, 0.04) for each in latency.simulated(equations, values, np.array(shares), seed=seed)]
+    )
 
 
 def test_fuller_replicas_are_late_more_often_and_the_seed_fixes_how_often():
     shares = (0.3, 0.8, 0.9, 0.97)
     assert np.all(np.diff(late(shares)) > 0)
     equations, values = case()
-    again = workloads.simulated(equations, values, np.array([0.9]), 1)[0]
+    again = latency.simulated(equations, values, np.array([0.9]), seed=1)[0]
     assert again.late(0.45, 0.04) == late(shares)[2]
-    other = workloads.simulated(equations, values, np.array([0.9]), 2)[0]
+    other = latency.simulated(equations, values, np.array([0.9]), seed=2)[0]
     assert other.late(0.45, 0.04) != late(shares)[2]
     assert other.late(0.45, 0.04) == pytest.approx(late(shares)[2], abs=0.08)
 
 
 def test_an_idle_replica_begins_after_its_prompt_and_goes_on_at_the_speed_of_one():
     equations, values = case()
-    seen = workloads.simulated(equations, values, np.array([0.001]))[0]
+    seen = latency.simulated(equations, values, np.array([0.001]))[0]
     assert np.median(seen.first_token) == pytest.approx(equations(values, "prefill_request_seconds"))
     alone = equations({**values, "batch": 1.0}, "output_token_seconds")
     assert np.median(seen.per_token) == pytest.approx(float(alone), rel=0.01)
 
 
+def test_a_measured_speed_sets_the_pace_of_every_batch():
+    equations, values = case()
+    modelled = float(equations(values, "replica_tokens_per_second"))
+    assert latency.speed(equations, values) == pytest.approx((modelled, 1.0))
+    assert latency.speed(equations, values, 16)[0] == pytest.approx(
+        float(equations({**values, "batch": 16.0}, "replica_tokens_per_second"))
+    )
+    measured = {**values, "replica_tokens_per_second": modelled / 2}
+    assert latency.speed(equations, measured) == pytest.approx((modelled / 2, 0.5))
+    assert latency.speed(equations, measured, 16)[0] == pytest.approx(latency.speed(equations, values, 16)[0] / 2)
+    slow, fast = (latency.simulated(equations, given, np.array([0.5]))[0] for given in (measured, values))
+    assert np.median(slow.per_token) == pytest.approx(2 * np.median(fast.per_token), rel=1e-6)
+    assert np.median(slow.first_token) == pytest.approx(2 * np.median(fast.first_token), rel=1e-6)
+
+
 def test_the_highest_share_lies_between_what_meets_the_target_and_what_does_not():
     shares = np.array([0.5, 0.7, 0.9])
-    assert workloads.highest_share(shares, np.array([0.0, 0.005, 0.105])) == pytest.approx(0.71)
-    assert workloads.highest_share(shares, np.array([0.0, 0.0, 0.0])) == 0.9
-    assert workloads.highest_share(shares, np.array([0.2, 0.3, 0.4])) == 0.0
+    assert latency.highest_share(shares, np.array([0.0, 0.005, 0.105])) == pytest.approx(0.71)
+    assert latency.highest_share(shares, np.array([0.0, 0.0, 0.0])) == 0.9
+    assert latency.highest_share(shares, np.array([0.2, 0.3, 0.4])) == 0.0
 
 
 def test_a_tight_objective_takes_capacity_and_an_impossible_one_leaves_the_api():
     equations, values = case()
-    assert workloads.realtime_capacity(equations, values, 1.0) == 1.0
-    assert workloads.realtime_capacity(equations, values, 0.4) == pytest.approx(0.8 / 0.4)
-    assert workloads.realtime_capacity(equations, values, 0.0) == np.inf
+    assert latency.realtime_capacity(equations, values, 1.0) == 1.0
+    assert latency.realtime_capacity(equations, values, 0.4) == pytest.approx(0.8 / 0.4)
+    assert latency.realtime_capacity(equations, values, 0.0) == np.inf
     [work] = workloads.workloads({"realtime": np.ones(168)}, np.inf)
     assert work.homes == (API,)
 
