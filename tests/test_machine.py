@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import io
 from types import SimpleNamespace
 
 import nbformat
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costlib import book, data, execute, machine, timing, transformer
+from costlib import book, data, engine, execute, machine, timing, transformer
 from costlib.errors import InputError
 from costlib.transformer import Arrays, Meter, Transformer
 
@@ -377,13 +378,21 @@ def test_the_published_chapter_is_the_same_every_time_and_names_its_machine(tmp_
     assert f"bends at {machine.knee(*found.kind('decode')):.0f}**" in text
 
 
-def test_the_chapter_measures_the_machine_that_runs_it(tmp_path):
+def test_the_chapter_measures_the_machine_that_runs_it_and_tells_how_far_it_is(tmp_path, capsys):
     small = {"library": "numpy", "hidden_dim": 256, "n_layers": 1, "context_tokens": 8, "prompt_tokens": 2, "rounds": 1}
-    execute.run("your_machine", small, tmp_path / "here.ipynb", engine=None)
+    execute.run("your_machine", small, tmp_path / "here.ipynb", progress=True, engine=None)
     text = said(tmp_path / "here.ipynb")
     assert f"Measured on {timing.describe(NUMPY)['processor']}" in text
     assert "measured on this machine: `" in text
     assert "machine_measurements" not in text
+    assert "measured 1 of 1 rounds" in capsys.readouterr().err
+
+
+def test_what_a_notebook_tells_on_stderr_is_kept_and_told_at_once():
+    kept, echo = [], io.StringIO()
+    engine._Stream("stderr", kept.append, echo).write("half way")
+    assert echo.getvalue() == "half way"
+    assert [(each.name, each.text) for each in kept] == [("stderr", "half way")]
 
 
 def test_a_build_shows_the_recorded_machine(project):

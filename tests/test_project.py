@@ -85,6 +85,7 @@ def test_only_declared_packages_are_imported(folder):
     modules = {
         "yaml": "pyyaml",
         "IPython": "ipykernel",
+        "traitlets": "ipykernel",
         "markdown_it": "jupyter-book",
         "packaging": "pytest",
         "nbformat": "papermill",
