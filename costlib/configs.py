@@ -65,7 +65,7 @@ def parse(rows: pd.DataFrame) -> pd.DataFrame:
     first = np.unique(codes, return_index=True)[1]
     texts = [[distinct[i] for i in code[first]] for code, distinct in cells]
     read = pd.DataFrame([_row(*each) for each in zip(*texts, strict=True)], columns=list(EMPTY))
-    read = read.astype({name: type(value) for name, value in EMPTY.items() if not isinstance(value, str)})
+    read = read.astype({name: type(value) for name, value in EMPTY.items()})
     return read.iloc[codes].set_axis(rows.index)
 
 

@@ -93,8 +93,11 @@ def _words(pattern: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=100_000)
 def match(kind: str, text: str) -> Match:
-    """The row of the table of `kind` (a key of `TABLES`) that `text` stands for; a key stands for its own row."""
-    if text in data.table(TABLES[kind]).index:
+    """The row of the table of `kind` (a key of `TABLES`) that `text` stands for.
+
+    A key stands for its own row unless it is an alias too, as INT8 is for weights alone.
+    """
+    if text in data.table(TABLES[kind]).index and f"{kind}|{text}" not in data.table("aliases").index:
         return Match(text)
     name = spelled(text)
     for words, note in _refused(kind):
