@@ -1,12 +1,15 @@
 """Forecasts of prices and how to judge them: no change, a straight line drawn on, and what prices did in a year before.
 
-Prices are logarithms here. A forecast is an array of draws; the continuous ranked probability score (CRPS) of a draw
-of forecasts is in the same unit, so that exp(score) is a factor by which one is off. Plain numeric work.
+Prices are logarithms here. A forecast is an array of draws; the continuous ranked probability score (CRPS) of a
+forecast is in the same unit, so that exp(score) is a factor by which one is off. Plain numeric work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from costlib.errors import InputError
@@ -14,6 +17,7 @@ from costlib.trends import LEAST, SEED
 
 DRAWS = 2_000
 COVERED = 0.8  # of the intervals of a forecast
+METHODS = {"stay": "no change", "change": "past changes", "line": "a line drawn on"}
 
 
 def crps(draws: np.ndarray, happened: float | np.ndarray) -> np.ndarray:
@@ -28,17 +32,26 @@ def crps(draws: np.ndarray, happened: float | np.ndarray) -> np.ndarray:
     return distance - ordered @ weights
 
 
-def no_change(years: np.ndarray, logs: np.ndarray, at: float, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
+def ends(draws: np.ndarray) -> tuple[float, float, float]:
+    """The low end, the middle and the high end of the interval of a forecast."""
+    low, middle, high = np.quantile(draws, ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2))
+    return float(low), float(middle), float(high)
+
+
+# --- one series ------------------------------------------------------------------------------------------------------
+
+
+def no_change(years: np.ndarray, logs: np.ndarray, at: float, seed: int = SEED) -> np.ndarray:
     """The last price stays, give or take what a random walk does until `at`, as wild as the series was so far."""
     variance = np.sum(np.diff(logs) ** 2) / (years[-1] - years[0])
-    noise = np.random.default_rng(seed).standard_normal(draws)
+    noise = np.random.default_rng(seed).standard_normal(DRAWS)
     return logs[-1] + noise * np.sqrt(variance * (at - years[-1]))
 
 
-def extrapolated(years: np.ndarray, logs: np.ndarray, at: float, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
+def extrapolated(years: np.ndarray, logs: np.ndarray, at: float, seed: int = SEED) -> np.ndarray:
     """The line of least squares drawn on to `at`, with the interval that its textbook formula gives.
 
-    Raises InputError where there are too few points.
+    Raises InputError where there are fewer than `LEAST` points.
     """
     count = len(years)
     if count < LEAST:
@@ -47,46 +60,77 @@ def extrapolated(years: np.ndarray, logs: np.ndarray, at: float, draws: int = DR
     rest = logs - line.intercept - line.slope * years
     mean, spread = years.mean(), np.sum((years - years.mean()) ** 2)
     error = np.sqrt(rest @ rest / (count - 2) * (1 + 1 / count + (at - mean) ** 2 / spread))
-    return line.intercept + line.slope * at + error * stats.t.rvs(
-        count - 2, size=draws, random_state=np.random.default_rng(seed)
-    )
+    noise = np.random.default_rng(seed).standard_t(count - 2, DRAWS)
+    return line.intercept + line.slope * at + error * noise
+
+
+def hindcasts(years: np.ndarray, logs: np.ndarray, origins: Iterable[float]) -> pd.DataFrame:
+    """What a line drawn on from each of `origins` said of the last price of a series, and how it and no change score.
+
+    One row per origin before the last price: `points` known then, `low`, `middle`, `high` of the forecast as
+    logarithms, `line` and `stay` the scores. Where the points make no trend, these are NaN.
+    """
+    rows = []
+    for origin in (each for each in origins if each < years[-1]):
+        known = years < origin
+        row = {"origin": origin, "points": int(known.sum())}
+        if row["points"] >= LEAST:
+            line = extrapolated(years[known], logs[known], years[-1])
+            stay = no_change(years[known], logs[known], years[-1])
+            row |= dict(zip(("low", "middle", "high"), ends(line), strict=True))
+            row |= {"line": float(crps(line, logs[-1])), "stay": float(crps(stay, logs[-1]))}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["origin", "points", "low", "middle", "high", "line", "stay"])
+
+
+# --- many series of one kind -----------------------------------------------------------------------------------------
 
 
 def past_changes(panel: np.ndarray, months: int = 12) -> np.ndarray:
     """Every change over `months` that a `panel` of logarithms (months, series; NaN where there is no price) shows."""
-    if len(panel) <= months:
-        return np.empty(0)
-    change = panel[months:] - panel[:-months]
+    change = panel[months:] - panel[: max(len(panel) - months, 0)]
     return change[np.isfinite(change)]
 
 
-METHODS = {"change": "past changes", "stay": "no change", "line": "a line drawn on"}
+def changes(pool: np.ndarray, method: str, seed: int = SEED) -> np.ndarray:
+    """Draws of a change to come, from the `pool` of past ones.
 
-
-def backtest(panel: np.ndarray, months: int = 12, least: int = LEAST, seed: int = SEED) -> dict[str, np.ndarray]:
-    """Scores of forecasts over `months` from every month and series of a `panel` (months, series; NaN for none).
-
-    Keys of `METHODS`: past changes of all series up to then; no change, as wild as these were; the series' own line.
-    Each forecast knows only what was known in its month. Also "inside": whether what happened lay in the interval of
-    past changes. One entry per forecast; only months and series for which all three can be made.
+    "change": one of them. "stay": around none, with their root mean square as its spread.
     """
-    rng = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {**{name: [] for name in METHODS}, "inside": []}
+    if method == "change":
+        return pool
+    return np.random.default_rng(seed).standard_normal(DRAWS) * np.sqrt(np.mean(pool**2))
+
+
+def backtest(panel: np.ndarray, months: int = 12, seed: int = SEED) -> pd.DataFrame:
+    """Forecasts over `months` from every month for every series of a `panel` (months, series; NaN for no price).
+
+    One row per forecast: `method` (a key of `METHODS`), `score`, and `inside`: whether what happened lay in its
+    interval. The pool of past changes is that of all series up to then, the line that of the series alone; each knows
+    only what was known in its month. Only months and series for which all three can be made count.
+    """
+    rows: list[tuple[str, float, bool]] = []
     for month in range(months + 1, len(panel) - months):
         known, later = panel[: month + 1], panel[month + months]
         pool = past_changes(known, months)
-        if len(pool) < least:
+        if len(pool) < LEAST:
             continue
-        stay = rng.standard_normal(DRAWS) * np.sqrt(np.mean(pool**2))
-        low, high = np.quantile(pool, ((1 - COVERED) / 2, (1 + COVERED) / 2))
+        pooled = {method: changes(pool, method, seed) for method in ("stay", "change")}
         for series in np.flatnonzero(np.isfinite(known[-1]) & np.isfinite(later)):
             seen = np.flatnonzero(np.isfinite(known[:, series]))
-            if len(seen) < least:
-                continue
-            logs, change = known[seen, series], later[series] - known[-1, series]
-            line = extrapolated(seen / 12, logs, (month + months) / 12, DRAWS, int(rng.integers(2**31)))
-            found["change"].append(float(crps(pool, change)))
-            found["stay"].append(float(crps(stay, change)))
-            found["line"].append(float(crps(line - logs[-1], change)))
-            found["inside"].append(float(low <= change <= high))
-    return {name: np.array(values) for name, values in found.items()}
+            if len(seen) >= LEAST:
+                now, happened = known[-1, series], later[series] - known[-1, series]
+                line = extrapolated(seen / 12, known[seen, series], (month + months) / 12, seed) - now
+                rows += [_judged(method, draws, happened) for method, draws in {**pooled, "line": line}.items()]
+    return pd.DataFrame(rows, columns=["method", "score", "inside"])
+
+
+def _judged(method: str, draws: np.ndarray, happened: float) -> tuple[str, float, bool]:
+    low, _, high = ends(draws)
+    return method, float(crps(draws, happened)), bool(low <= happened <= high)
+
+
+def best(judged: pd.DataFrame) -> str:
+    """The pooled method of a backtest with the lower mean score; no change where there is nothing to judge by."""
+    means = judged[judged["method"] != "line"].groupby("method")["score"].mean()
+    return str(means.idxmin()) if len(means) else "stay"

@@ -13,29 +13,41 @@ import pandas as pd
 
 from costlib import data, prices, trends
 from costlib.errors import InputError, near
+from costlib.models.trends import mixed_usd_per_token
 
-INPUT_SHARE = 0.75  # of the tokens; source: epoch_2025_price_trends
+INPUT_SHARE = 0.75  # of the tokens in a mixed price, as in the published series
+SNAPSHOT = "pydantic_2026_genai_prices"  # lists what is sold on one day, not since when
 LEVELS = {  # named after the first model that reached them
     "mmlu": {"GPT-3": "GPT-3 175B (davinci)", "GPT-3.5": "GPT-3.5", "GPT-4": "GPT-4-0314"},
     "arena_text": {"GPT-3.5 Turbo": "openai/gpt-3.5-turbo", "GPT-4": "openai/gpt-4-0314",
                    "GPT-4o": "openai/gpt-4o-2024-05-13", "o1": "openai/o1"},
 }  # fmt: skip
 
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
 
 @functools.cache
 def token_prices() -> pd.DataFrame:
     """Mixed prices of every model at every provider, one row per day with a row in the table."""
     frame = data.table("api_token_prices")
-    frame = frame[frame["kind"].isin(["input", "output"])]
-    wide = frame.pivot(index=["api_model", "provider", "date"], columns="kind", values="usd_per_million_tokens")
+    kinds = frame[frame["kind"].isin(["input", "output"])]
+    wide = kinds.pivot(index=["api_model", "provider", "date"], columns="kind", values="usd_per_million_tokens")
     wide = wide.groupby(level=["api_model", "provider"]).ffill().dropna().reset_index()
-    wide["usd"] = INPUT_SHARE * wide["input"] + (1 - INPUT_SHARE) * wide["output"]
+    known = frame.drop_duplicates(["api_model", "provider", "date"])[["api_model", "provider", "date", "source"]]
+    wide = wide.merge(known, on=["api_model", "provider", "date"])
     about = data.table("api_models").loc[wide["api_model"]].reset_index(drop=True)
     own = [prices.sells_own(*pair) for pair in zip(wide["provider"], wide["api_model"], strict=True)]
     return wide.assign(
-        year=trends.decimal_years(wide["date"]), own=own, name=about["api_model_name"], developer=about["developer"],
-        frontier=about["frontier"].astype(bool), open=about["open_model"].notna(),
+        usd=mixed(wide["input"], wide["output"]), year=trends.decimal_years(wide["date"]), own=own,
+        name=about["api_model_name"], developer=about["developer"], frontier=about["frontier"].astype(bool),
+        open=about["open_model"].notna(),
     )  # fmt: skip
+
+
+def mixed(input_usd: pd.Series, output_usd: pd.Series) -> np.ndarray:
+    """The mixed price of input and output, in their unit."""
+    values = {"input_usd_per_token": input_usd.to_numpy(), "output_usd_per_token": output_usd.to_numpy()}
+    return mixed_usd_per_token({"input_token_share": INPUT_SHARE, **values})
 
 
 def named() -> pd.DataFrame:
@@ -44,27 +56,57 @@ def named() -> pd.DataFrame:
     return every[every["own"]].sort_values(["api_model", "date"]).reset_index(drop=True)
 
 
+def hosted(api_model: str) -> pd.DataFrame:
+    """What others than its developer ask for an open model, by day. Raises InputError where nobody is known to."""
+    every = token_prices()
+    rows = every[~every["own"] & (every["api_model"] == api_model)]
+    if rows.empty:
+        sold = every.loc[~every["own"], "api_model"].unique()
+        raise InputError(f"data/api_token_prices.csv has no host of {api_model!r}{near(api_model, sold)}")
+    return rows.sort_values("date", kind="stable").reset_index(drop=True)
+
+
 def launches() -> pd.DataFrame:
-    """The first known price of each model that its developer sold as its best, in order of time."""
+    """The first known price of each model that its developer sold as its best, in order of time.
+
+    Models of which only a list of what is sold now is known are left out.
+    """
     own = named()
-    return own[own["frontier"]].groupby("api_model").head(1).sort_values("date", kind="stable").reset_index(drop=True)
+    first = own[own["frontier"]].groupby("api_model").head(1)
+    return first[first["source"] != SNAPSHOT].sort_values("date", kind="stable").reset_index(drop=True)
+
+
+def best_models() -> pd.DataFrame:
+    """By month, the price then of the newest best model at the developer in the middle of those known by then."""
+    first = launches()
+    own = named()
+    known = monthly(own[own["api_model"].isin(first["api_model"])], "api_model").ffill()
+    newest = pd.DataFrame({
+        developer: known[rows["api_model"]].ffill(axis=1).iloc[:, -1] for developer, rows in first.groupby("developer")
+    })  # fmt: skip
+    dates = known.index.to_timestamp(how="end").strftime("%Y-%m-%d")
+    usd = np.exp(newest.median(axis=1).to_numpy())
+    return pd.DataFrame({"date": dates, "year": trends.decimal_years(dates), "usd": usd})
 
 
 def repricings() -> pd.DataFrame:
-    """How often and how far developers changed the price of a model: first and last price, days known, changes.
+    """How far developers changed the price of a model: first and last known price, cuts and raises between.
 
-    Only models whose price is known on two days at least.
+    One row per model whose price is known on two days at least.
     """
     rows = []
     for key, own in named().groupby("api_model"):
         steps = np.diff(np.log(own["usd"].to_numpy()))
-        if len(own) > 1:
-            rows.append({
-                "api_model": key, "name": own["name"].iloc[0], "start": own["date"].iloc[0], "end": own["date"].iloc[-1],
-                "years": own["year"].iloc[-1] - own["year"].iloc[0], "cuts": int(np.sum(steps < -1e-9)),
-                "raises": int(np.sum(steps > 1e-9)), "first": own["usd"].iloc[0], "last": own["usd"].iloc[-1],
-            })  # fmt: skip
-    return pd.DataFrame(rows)
+        rows.append({
+            "api_model": key, "name": own["name"].iloc[0], "years": own["year"].iloc[-1] - own["year"].iloc[0],
+            "cuts": int(np.sum(steps < -1e-9)), "raises": int(np.sum(steps > 1e-9)), "known": len(own),
+            "first": own["usd"].iloc[0], "last": own["usd"].iloc[-1],
+        })  # fmt: skip
+    found = pd.DataFrame(rows)
+    return found[found["known"] > 1].reset_index(drop=True)
+
+
+# --- quality ---------------------------------------------------------------------------------------------------------
 
 
 def scored(benchmark: str) -> pd.DataFrame:
@@ -74,9 +116,8 @@ def scored(benchmark: str) -> pd.DataFrame:
     if rows.empty:
         known = frame["benchmark"].unique()
         raise InputError(f"data/price_quality.csv has no benchmark {benchmark!r}{near(benchmark, known)}")
-    return rows.assign(
-        year=trends.decimal_years(rows["date"]), usd=rows["usd_per_million_tokens"].astype(float)
-    ).sort_values("date", kind="stable")  # fmt: skip
+    usd = rows["usd_per_million_tokens"].astype(float)
+    return rows.assign(year=trends.decimal_years(rows["date"]), usd=usd).sort_values("date", kind="stable")
 
 
 def level(benchmark: str, name: str) -> float:
@@ -85,26 +126,45 @@ def level(benchmark: str, name: str) -> float:
     return float(rows.loc[rows["model"] == LEVELS[benchmark][name], "score"].iloc[0])
 
 
-def fixed_quality(benchmark: str, least: float, reasoning: bool = True) -> pd.DataFrame:
-    """The cheapest model with a score of `least` or more, over time.
+def fixed_quality(benchmark: str, least: float, since: str = "", reasoning: bool = True) -> pd.DataFrame:
+    """The cheapest model with a score of `least` or more, over time from `since`.
 
     Of published prices each lower one; of archived lists the cheapest of each. Without `reasoning`, models that reason
     are left out, whose tokens are not comparable.
     """
     rows = scored(benchmark)
-    rows = rows[(rows["score"] >= least) & (reasoning | ~rows["reasoning"].astype(bool))]
+    rows = rows[(rows["score"] >= least) & (rows["date"] >= since) & (reasoning | ~rows["reasoning"].astype(bool))]
     places = trends.cheapest(rows["year"].to_numpy(), rows["usd"].to_numpy(), lasting=benchmark != "arena_text")
     return rows.iloc[places].reset_index(drop=True)
 
+
+def recomputed() -> pd.DataFrame:
+    """The published rates of milestones beside the same fit on the book's rows: ordinary least squares, 90%.
+
+    Rows of `decline_rates` that name a benchmark, a score and an interval, with `ours`, `ours_low`, `ours_high` as
+    factors per year and `ours_points`.
+    """
+    frame = data.table("decline_rates")
+    rows = frame[frame["benchmark"].notna() & frame["low"].notna() & (frame["kind"] == "factor per year")]
+    found = []
+    for _, cells in rows.iterrows():
+        series = fixed_quality(cells["benchmark"], cells["score"], cells["start_date"], reasoning=False)
+        line = trends.least_squares(series["year"].to_numpy(), np.log(series["usd"].to_numpy()))
+        rate, fast, slow = (float(trends.factor(each)) for each in line)
+        found.append({"ours": rate, "ours_low": slow, "ours_high": fast, "ours_points": len(series)})
+    return rows.assign(**{name: [each[name] for each in found] for name in found[0]})
+
+
+# --- GPUs ------------------------------------------------------------------------------------------------------------
 
 CLASSES = {"hyperscaler": "large clouds", "neocloud": "GPU clouds", "marketplace": "marketplaces"}
 
 
 def rents(gpu: str, provider_class: str, contract: str = "on_demand") -> pd.DataFrame:
-    """Quotes for `gpu` by one class of provider, oldest first, in USD per hour.
+    """Quotes for `gpu` by one class of provider, oldest first, in USD per hour; maybe none.
 
-    `like` is the quote as an average provider of those known would have made it: who asks is taken out by a regression
-    of logarithms on providers and quarters, so that a series does not move because others are asked.
+    `like` is the quote as a provider in the middle would have made it: who asks is taken out by a regression of
+    logarithms on providers and quarters, so that a series does not move because others are asked.
     """
     frame = data.table("gpu_rental_prices")
     rows = frame[
@@ -123,12 +183,56 @@ def like_for_like(rows: pd.DataFrame) -> np.ndarray:
     logs = np.log(rows["usd"].to_numpy())
     effects = np.linalg.lstsq(np.hstack([who, when]), logs, rcond=None)[0][: who.shape[1]]
     asked = who @ effects
-    return np.exp(logs - asked + asked.mean())
+    return np.exp(logs - asked + np.median(asked))
 
 
-def monthly(rows: pd.DataFrame, series: str, usd: str = "usd") -> pd.DataFrame:
+def half_years(rows: pd.DataFrame) -> pd.DataFrame:
+    """The median of quotes of `rents` by half-year, `like` for like and as `asked`; how many, and by how many."""
+    half = np.floor(rows["year"] * 2) / 2
+    grouped = rows.assign(half=half).groupby("half")
+    return grouped.agg(
+        like=("like", "median"), asked=("usd", "median"), quotes=("usd", "size"), providers=("provider", "nunique")
+    ).reset_index()
+
+
+def half_name(half: float) -> str:
+    """A half-year for people."""
+    return f"the {'first' if half % 1 < 0.5 else 'second'} half of {int(half)}"
+
+
+# --- by month --------------------------------------------------------------------------------------------------------
+
+
+def monthly(rows: pd.DataFrame, series: str) -> pd.DataFrame:
     """Logarithms of prices by month (rows) and `series` (columns): the last known one, until the series ends."""
     month = pd.to_datetime(rows["date"]).dt.to_period("M")
-    last = rows.assign(month=month).groupby(["month", series])[usd].last().unstack()
+    last = rows.assign(month=month).groupby(["month", series])["usd"].last().unstack()
     full = last.reindex(pd.period_range(month.min(), month.max(), freq="M"))
     return np.log(full.ffill().where(full.bfill().notna()))
+
+
+RATINGS = range(1200, 1500, 25)  # levels of the Arena to follow
+
+
+def quality_levels() -> pd.DataFrame:
+    """Logarithms of the price of the cheapest model by month (rows) and by rating of the Arena (columns)."""
+    series = [fixed_quality("arena_text", each).assign(level=str(each)) for each in RATINGS]
+    return monthly(pd.concat([each for each in series if len(each)]), "level")
+
+
+def by_age(levels: pd.DataFrame) -> pd.DataFrame:
+    """The panel of `quality_levels` by months since a level is first listed instead of by calendar month."""
+    return pd.DataFrame({name: levels[name].dropna().reset_index(drop=True) for name in levels})
+
+
+def panels(gpu: str) -> dict[str, pd.DataFrame]:
+    """Monthly series of the kinds of prices that a forecast can be asked for, by the name of the kind."""
+    every, levels = token_prices(), quality_levels()
+    hosts = every[~every["own"]].assign(offer=lambda rows: rows["api_model"] + " at " + rows["provider"])
+    rented = {f"{CLASSES[each]}, one GPU": rents(gpu, each) for each in ("neocloud", "hyperscaler")}
+    return {
+        "a named model at its developer": monthly(every[every["own"]], "api_model"),
+        "an open model at one host": monthly(hosts, "offer"),
+        "a quality known for over a year": levels.where(levels.notna() & levels.shift(12).notna()),
+        **{name: monthly(rows, "provider") for name, rows in rented.items() if len(rows)},
+    }

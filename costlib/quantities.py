@@ -593,7 +593,7 @@ _TIME = (
 
 _TRENDS = (
     _share("input_token_share", "w" + _of("in"), "share of input among the tokens of a mixed price"),
-    Quantity("mixed_usd_per_token", "USD/token", "p" + _of("mix"), "price of input and output mixed", quoted=_PER_MILLION),
+    Quantity("mixed_usd_per_token", "USD/token", "p" + _of("mix"), "input and output mixed", quoted=_PER_MILLION),
     _positive("earlier_usd_per_token", "USD/token", "p_0", "a price at first", quoted=_PER_MILLION),
     _positive("later_usd_per_token", "USD/token", "p_1", "the price of the same later on", quoted=_PER_MILLION),
     _positive("decline_factor_per_year", "", r"\phi", "what a price is divided by in a year; below 1 where it rises"),
