@@ -7,13 +7,15 @@ GPUs in USD per hour. `year` is the date as a decimal year.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
 
 from costlib import data, prices, trends
+from costlib.equations import Model
 from costlib.errors import InputError, near
-from costlib.models.trends import mixed_usd_per_token
+from costlib.models import trends as equations_of
 
 INPUT_SHARE = 0.75  # of the tokens in a mixed price, as in the published series
 SNAPSHOT = "pydantic_2026_genai_prices"  # lists what is sold on one day, not since when
@@ -47,7 +49,7 @@ def token_prices() -> pd.DataFrame:
 def mixed(input_usd: pd.Series, output_usd: pd.Series) -> np.ndarray:
     """The mixed price of input and output, in their unit."""
     values = {"input_usd_per_token": input_usd.to_numpy(), "output_usd_per_token": output_usd.to_numpy()}
-    return mixed_usd_per_token({"input_token_share": INPUT_SHARE, **values})
+    return equations_of.mixed_usd_per_token({"input_token_share": INPUT_SHARE, **values})
 
 
 def named() -> pd.DataFrame:
@@ -87,6 +89,19 @@ def best_models() -> pd.DataFrame:
     dates = known.index.to_timestamp(how="end").strftime("%Y-%m-%d")
     usd = np.exp(newest.median(axis=1).to_numpy())
     return pd.DataFrame({"date": dates, "year": trends.decimal_years(dates), "usd": usd})
+
+
+STANDS = 12  # months for which a price is taken to stand when no newer one is known
+
+
+def input_prices(rows: pd.DataFrame, year: int) -> np.ndarray:
+    """Input prices in force in the months of a year, one per month and offer, of rows of `token_prices`."""
+    offer = rows["api_model"] + " at " + rows["provider"]
+    month = pd.to_datetime(rows["date"]).dt.to_period("M")
+    last = rows.assign(month=month, offer=offer).groupby(["month", "offer"])["input"].last().unstack()
+    full = last.reindex(pd.period_range(month.min(), f"{year}-12", freq="M")).ffill(limit=STANDS)
+    prices_then = full[full.index.year == year].to_numpy()
+    return prices_then[np.isfinite(prices_then)]
 
 
 def repricings() -> pd.DataFrame:
@@ -155,6 +170,63 @@ def recomputed() -> pd.DataFrame:
     return rows.assign(**{name: [each[name] for each in found] for name in found[0]})
 
 
+def totals() -> pd.DataFrame:
+    """The published factors over a whole period beside that of the book's rows, `ours`, at mixed prices."""
+    frame = data.table("decline_rates")
+    rows = frame[frame["kind"] == "total factor"]
+    ours = []
+    for _, cells in rows.iterrows():
+        series = fixed_quality(cells["benchmark"], cells["score"], cells["start_date"], reasoning=False)
+        known = series.loc[series["date"] <= cells["end_date"], "usd"]
+        ours.append(float(known.iloc[0] / known.iloc[-1]))
+    return rows.assign(ours=ours)
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def runs() -> pd.DataFrame:
+    """What benchmark runs cost per task, `task_usd`, beside the mixed price of a token at their developers then, `usd`.
+
+    `reasons` says whether the model reasoned first; `label` names a run for people. Only runs whose price is known.
+    """
+    frame = data.table("run_costs").assign(reasons=lambda rows: rows["effort"] != "none")
+    own = named().sort_values("date", kind="stable")
+    priced = pd.merge_asof(
+        frame.assign(day=pd.to_datetime(frame["date"])).sort_values("day"),
+        own.assign(day=pd.to_datetime(own["date"]))[["day", "api_model", "usd", "name"]],
+        on="day", by="api_model",
+    ).dropna(subset=["usd"])  # fmt: skip
+    cost = Model(*equations_of.EQUATIONS).evaluate(
+        {each: priced[each].to_numpy(float) for each in ("run_usd", "tasks", "solved_share")}, "solved_task_usd"
+    )
+    effort = [
+        "" if each == "none" else ", reasoning" if each == "default" else f", {each}" for each in priced["effort"]
+    ]
+    return priced.assign(
+        task_usd=cost["task_usd"], solved_task_usd=cost["solved_task_usd"], label=priced["name"] + effort
+    ).reset_index(drop=True)  # fmt: skip
+
+
+def efforts(found: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of `runs` of one model at one price of a token with little and with more reasoning: `ratio` of task costs."""
+    rank = {"none": 0, "low": 1, "default": 2, "medium": 2, "high": 3, "32k": 4}
+    rows = []
+    for _, same in found.groupby(["api_model", "usd"]):
+        ordered = same.assign(rank=same["effort"].map(rank)).sort_values("rank").drop_duplicates("rank")
+        for (_, less), (_, more) in itertools.pairwise(ordered.iterrows()):
+            what = f"{less['name']}, {less['effort']} to {more['effort']}"
+            rows.append({"what": what, "ratio": more["task_usd"] / less["task_usd"]})
+    return pd.DataFrame(rows)
+
+
+def spread_at_like_price(found: pd.DataFrame, within: float = 2.0) -> float:
+    """How far apart the costs of a task are at most between `runs` whose prices of a token are `within` a factor."""
+    price, cost = np.log(found["usd"].to_numpy()), np.log(found["task_usd"].to_numpy())
+    alike = np.abs(price[:, np.newaxis] - price) <= np.log(within)
+    return float(np.exp(np.where(alike, cost[:, np.newaxis] - cost, 0.0).max()))
+
+
 # --- GPUs ------------------------------------------------------------------------------------------------------------
 
 CLASSES = {"hyperscaler": "large clouds", "neocloud": "GPU clouds", "marketplace": "marketplaces"}
@@ -193,6 +265,15 @@ def half_years(rows: pd.DataFrame) -> pd.DataFrame:
     return grouped.agg(
         like=("like", "median"), asked=("usd", "median"), quotes=("usd", "size"), providers=("provider", "nunique")
     ).reset_index()
+
+
+def same_providers(rows: pd.DataFrame, first: float, second: float) -> np.ndarray:
+    """The price in the half-year `second` over that in `first` of each provider of `rents` that asked in both."""
+    half = np.floor(rows["year"] * 2) / 2
+    asked = rows.assign(half=half).groupby(["provider", "half"])["usd"].median().unstack()
+    if not {first, second} <= set(asked):
+        return np.empty(0)
+    return (asked[second] / asked[first]).dropna().to_numpy()
 
 
 def half_name(half: float) -> str:

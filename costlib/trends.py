@@ -7,7 +7,7 @@ how many times less a price is after a year. Plain numeric work: nothing here re
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ import pandas as pd
 from scipy import stats
 
 from costlib.errors import InputError
+from costlib.models.trends import halving_seconds
+from costlib.quantities import quantity
+from costlib.units import number
 
 LEAST = 6  # points below which nothing here is called a trend
 SHORTEST = 0.75  # years: a rate per year is read off no shorter segment
@@ -201,3 +204,46 @@ def _remember(shocks: np.ndarray, memory: float) -> np.ndarray:
     for place in range(1, shocks.shape[1]):
         made[:, place] = memory * made[:, place - 1] + shocks[:, place]
     return made
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+FLAT = 0.005  # a change per year below this, of the logarithm, is called none
+
+
+def move(rate: float) -> str:
+    """What a rate does to a price in a year: ``"÷ 8.2"``, ``"× 1.3"``, or no change."""
+    if abs(rate) < FLAT:
+        return "no change"
+    return f"÷ {number(float(factor(rate)), 3)}" if rate < 0 else f"× {number(float(np.exp(rate)), 3)}"
+
+
+def direction(segment: Segment) -> str:
+    """Whether a segment falls, rises, or cannot be told from standing still."""
+    return "falls" if segment.high < 0 else "rises" if segment.low > 0 else "shows no trend"
+
+
+def described(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> list[tuple[str, ...]]:
+    """Rows of a table on `series` (name to years and prices): each segment, or why there is none.
+
+    Series, years, points, change per year, its interval, and the time in which the price halves or doubles.
+    """
+    rows: list[tuple[str, ...]] = []
+    for name, (years, prices) in series.items():
+        try:
+            found = fit(years, prices)
+        except InputError as refused:
+            rows.append((name, "", str(len(years)), "no fit", str(refused), ""))
+            continue
+        for place, each in enumerate(found):
+            span = f"{each.start:.1f} to {each.end:.1f}"
+            ends = f"{move(each.low)} to {move(each.high)}"
+            rows.append((name if not place else "", span, str(each.points), move(each.rate), ends, _halving(each)))
+    return rows
+
+
+def _halving(segment: Segment) -> str:
+    if direction(segment) == "shows no trend":
+        return "no trend"
+    time = halving_seconds({"decline_factor_per_year": factor(segment.rate)})
+    return f"{'halves' if time > 0 else 'doubles'} in {quantity('halving_seconds').quote(abs(float(time)))}"
