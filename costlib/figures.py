@@ -105,7 +105,13 @@ def _plain_ticks(axis: Axis, span: tuple[float, float]) -> None:
         decades = np.log10(span[1] / span[0])
         axis.set_major_locator(LogLocator(subs=(1,) if decades > 2.3 else (1, 3) if decades > 1.3 else (1, 2, 5)))
         axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(float(f"{value:.6g}"))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _round_number(float(f"{value:.6g}"))))
+
+
+def _round_number(value: float) -> str:
+    """A number of an axis, without the zeros that would say how exactly it is known."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def lines(
@@ -238,7 +244,9 @@ def timelines(panels: Mapping[str, Sequence[Track]], y_label: str, rules: Sequen
             late = [track for track in tracks if track.x[-1] > right - 0.12 * np.ptp(times)]
             _label_ends(axes, np.array([right]), [Line(each.label, each.y, each.color) for each in late])
             for track in (each for each in tracks if each.label and not any(each is other for other in late)):
-                _note(axes, track.label, (track.x[-1], track.y[-1]), "data", (4, 0), track.color, va="center")
+                middle = track.shape == "line"
+                at = (np.mean(track.x), np.exp(np.mean(np.log(track.y)))) if middle else (track.x[-1], track.y[-1])
+                _note(axes, track.label, at, "data", (5, 5 if middle else 0), track.color, va="center")
     return figure
 
 

@@ -1,19 +1,17 @@
-"""Series of prices out of the tables: one named model, the newest best models, a fixed quality, one kind of GPU.
+"""Series of prices of tokens out of the tables: one named model, the newest best models, a fixed quality.
 
-Prices of tokens are mixed, three of input for one of output as the published series are, in USD per million; those of
-GPUs in USD per hour. `year` is the date as a decimal year.
+Prices are mixed, three tokens of input for one of output as the published series are, in USD per million. `year` is
+the date as a decimal year.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 
 import numpy as np
 import pandas as pd
 
-from costlib import data, prices, trends
-from costlib.equations import Model
+from costlib import data, gpu_history, prices, trends
 from costlib.errors import InputError, near
 from costlib.models import trends as equations_of
 
@@ -79,7 +77,7 @@ def launches() -> pd.DataFrame:
 
 
 def best_models() -> pd.DataFrame:
-    """By month, the price then of the newest best model at the developer in the middle of those known by then."""
+    """By month, the price then of the newest best model at the developer in the middle, and how many are known."""
     first = launches()
     own = named()
     known = monthly(own[own["api_model"].isin(first["api_model"])], "api_model").ffill()
@@ -88,7 +86,8 @@ def best_models() -> pd.DataFrame:
     })  # fmt: skip
     dates = known.index.to_timestamp(how="end").strftime("%Y-%m-%d")
     usd = np.exp(newest.median(axis=1).to_numpy())
-    return pd.DataFrame({"date": dates, "year": trends.decimal_years(dates), "usd": usd})
+    count = newest.notna().sum(axis=1).to_numpy()
+    return pd.DataFrame({"date": dates, "year": trends.decimal_years(dates), "usd": usd, "developers": count})
 
 
 STANDS = 12  # months for which a price is taken to stand when no newer one is known
@@ -182,105 +181,6 @@ def totals() -> pd.DataFrame:
     return rows.assign(ours=ours)
 
 
-# --- runs ------------------------------------------------------------------------------------------------------------
-
-
-def runs() -> pd.DataFrame:
-    """What benchmark runs cost per task, `task_usd`, beside the mixed price of a token at their developers then, `usd`.
-
-    `reasons` says whether the model reasoned first; `label` names a run for people. Only runs whose price is known.
-    """
-    frame = data.table("run_costs").assign(reasons=lambda rows: rows["effort"] != "none")
-    own = named().sort_values("date", kind="stable")
-    priced = pd.merge_asof(
-        frame.assign(day=pd.to_datetime(frame["date"])).sort_values("day"),
-        own.assign(day=pd.to_datetime(own["date"]))[["day", "api_model", "usd", "name"]],
-        on="day", by="api_model",
-    ).dropna(subset=["usd"])  # fmt: skip
-    cost = Model(*equations_of.EQUATIONS).evaluate(
-        {each: priced[each].to_numpy(float) for each in ("run_usd", "tasks", "solved_share")}, "solved_task_usd"
-    )
-    effort = [
-        "" if each == "none" else ", reasoning" if each == "default" else f", {each}" for each in priced["effort"]
-    ]
-    return priced.assign(
-        task_usd=cost["task_usd"], solved_task_usd=cost["solved_task_usd"], label=priced["name"] + effort
-    ).reset_index(drop=True)  # fmt: skip
-
-
-def efforts(found: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of `runs` of one model at one price of a token with little and with more reasoning: `ratio` of task costs."""
-    rank = {"none": 0, "low": 1, "default": 2, "medium": 2, "high": 3, "32k": 4}
-    rows = []
-    for _, same in found.groupby(["api_model", "usd"]):
-        ordered = same.assign(rank=same["effort"].map(rank)).sort_values("rank").drop_duplicates("rank")
-        for (_, less), (_, more) in itertools.pairwise(ordered.iterrows()):
-            what = f"{less['name']}, {less['effort']} to {more['effort']}"
-            rows.append({"what": what, "ratio": more["task_usd"] / less["task_usd"]})
-    return pd.DataFrame(rows)
-
-
-def spread_at_like_price(found: pd.DataFrame, within: float = 2.0) -> float:
-    """How far apart the costs of a task are at most between `runs` whose prices of a token are `within` a factor."""
-    price, cost = np.log(found["usd"].to_numpy()), np.log(found["task_usd"].to_numpy())
-    alike = np.abs(price[:, np.newaxis] - price) <= np.log(within)
-    return float(np.exp(np.where(alike, cost[:, np.newaxis] - cost, 0.0).max()))
-
-
-# --- GPUs ------------------------------------------------------------------------------------------------------------
-
-CLASSES = {"hyperscaler": "large clouds", "neocloud": "GPU clouds", "marketplace": "marketplaces"}
-
-
-def rents(gpu: str, provider_class: str, contract: str = "on_demand") -> pd.DataFrame:
-    """Quotes for `gpu` by one class of provider, oldest first, in USD per hour; maybe none.
-
-    `like` is the quote as a provider in the middle would have made it: who asks is taken out by a regression of
-    logarithms on providers and quarters, so that a series does not move because others are asked.
-    """
-    frame = data.table("gpu_rental_prices")
-    rows = frame[
-        (frame["gpu"] == gpu) & (frame["contract"] == contract) & (frame["provider_class"] == provider_class)
-    ].sort_values(["date", "provider"])
-    rows = rows.assign(year=trends.decimal_years(rows["date"]), usd=rows["usd_per_gpu_hour"].astype(float))
-    return rows.assign(like=like_for_like(rows)).reset_index(drop=True)
-
-
-def like_for_like(rows: pd.DataFrame) -> np.ndarray:
-    """Prices of `rows` (provider, year, usd) with each provider's own level taken out."""
-    if rows.empty:
-        return np.empty(0)
-    who = pd.get_dummies(rows["provider"]).to_numpy(float)
-    when = pd.get_dummies((rows["year"] * 4).astype(int)).to_numpy(float)
-    logs = np.log(rows["usd"].to_numpy())
-    effects = np.linalg.lstsq(np.hstack([who, when]), logs, rcond=None)[0][: who.shape[1]]
-    asked = who @ effects
-    return np.exp(logs - asked + np.median(asked))
-
-
-def half_years(rows: pd.DataFrame) -> pd.DataFrame:
-    """The median of quotes of `rents` by half-year, `like` for like and as `asked`; how many, and by how many."""
-    half = np.floor(rows["year"] * 2) / 2
-    grouped = rows.assign(half=half).groupby("half")
-    return grouped.agg(
-        like=("like", "median"), asked=("usd", "median"), quotes=("usd", "size"), providers=("provider", "nunique")
-    ).reset_index()
-
-
-def same_providers(rows: pd.DataFrame, first: float, second: float) -> np.ndarray:
-    """The price in the half-year `second` over that in `first` of each provider of `rents` that asked in both."""
-    half = np.floor(rows["year"] * 2) / 2
-    asked = rows.assign(half=half).groupby(["provider", "half"])["usd"].median().unstack()
-    if not {first, second} <= set(asked):
-        return np.empty(0)
-    return (asked[second] / asked[first]).dropna().to_numpy()
-
-
-def half_name(half: float) -> str:
-    """A half-year for people."""
-    return f"the {'first' if half % 1 < 0.5 else 'second'} half of {int(half)}"
-
-
 # --- by month --------------------------------------------------------------------------------------------------------
 
 
@@ -306,14 +206,17 @@ def by_age(levels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: levels[name].dropna().reset_index(drop=True) for name in levels})
 
 
-def panels(gpu: str) -> dict[str, pd.DataFrame]:
+def panels(gpu: str, contract: str = "on_demand") -> dict[str, pd.DataFrame]:
     """Monthly series of the kinds of prices that a forecast can be asked for, by the name of the kind."""
     every, levels = token_prices(), quality_levels()
     hosts = every[~every["own"]].assign(offer=lambda rows: rows["api_model"] + " at " + rows["provider"])
-    rented = {f"{CLASSES[each]}, one GPU": rents(gpu, each) for each in ("neocloud", "hyperscaler")}
+    rented = {f"a GPU at one of the {name}": gpu_history.rents(gpu, key, contract) for key, name in _CLOUDS.items()}
     return {
         "a named model at its developer": monthly(every[every["own"]], "api_model"),
         "an open model at one host": monthly(hosts, "offer"),
         "a quality known for over a year": levels.where(levels.notna() & levels.shift(12).notna()),
         **{name: monthly(rows, "provider") for name, rows in rented.items() if len(rows)},
     }
+
+
+_CLOUDS = {key: gpu_history.CLASSES[key] for key in ("neocloud", "hyperscaler")}

@@ -52,6 +52,11 @@ def decimal_years(dates: Sequence[str] | pd.Series) -> np.ndarray:
     return 2000 + days.to_numpy() / 365.25
 
 
+def month(year: float) -> str:
+    """The month of a decimal year: ``"2025-09"``."""
+    return str(pd.Timestamp("2000-01-01") + pd.Timedelta(days=round((year - 2000) * 365.25)))[:7]
+
+
 def factor(rate: float | np.ndarray) -> float | np.ndarray:
     """By what a price is divided in a year when its logarithm changes by `rate`; below 1 where it rises."""
     return np.exp(-np.asarray(rate))
@@ -236,7 +241,7 @@ def described(series: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> 
             rows.append((name, "", str(len(years)), "no fit", str(refused), ""))
             continue
         for place, each in enumerate(found):
-            span = f"{each.start:.1f} to {each.end:.1f}"
+            span = f"{month(each.start)} to {month(each.end)}"
             ends = f"{move(each.low)} to {move(each.high)}"
             rows.append((name if not place else "", span, str(each.points), move(each.rate), ends, _halving(each)))
     return rows
