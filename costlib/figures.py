@@ -244,10 +244,18 @@ def timelines(panels: Mapping[str, Sequence[Track]], y_label: str, rules: Sequen
             late = [track for track in tracks if track.x[-1] > right - 0.12 * np.ptp(times)]
             _label_ends(axes, np.array([right]), [Line(each.label, each.y, each.color) for each in late])
             for track in (each for each in tracks if each.label and not any(each is other for other in late)):
-                middle = track.shape == "line"
-                at = (np.mean(track.x), np.exp(np.mean(np.log(track.y)))) if middle else (track.x[-1], track.y[-1])
-                _note(axes, track.label, at, "data", (5, 5 if middle else 0), track.color, va="center")
+                _label_track(axes, track)
     return figure
+
+
+def _label_track(axes: Axes, track: Track) -> None:
+    """The name of a track that ends early: above the middle of a line, below the start of anything else."""
+    if track.shape == "line":
+        rises = track.y[-1] > track.y[0]
+        at, offset, side = (np.mean(track.x), np.sqrt(track.y[0] * track.y[-1])), (-5 if rises else 5, 7), rises
+    else:
+        at, offset, side = (track.x[0], track.y[0]), (0, -8), False
+    _note(axes, track.label, at, "data", offset, track.color, va="center", ha="right" if side else "left")
 
 
 def _track(axes: Axes, track: Track) -> None:

@@ -53,8 +53,8 @@ def decimal_years(dates: Sequence[str] | pd.Series) -> np.ndarray:
 
 
 def month(year: float) -> str:
-    """The month of a decimal year: ``"2025-09"``."""
-    return str(pd.Timestamp("2000-01-01") + pd.Timedelta(days=round((year - 2000) * 365.25)))[:7]
+    """The month of a decimal year, 2025-09, with a hyphen that does not break."""
+    return f"{pd.Timestamp('2000-01-01') + pd.Timedelta(days=round((year - 2000) * 365.25)):%Y\u2011%m}"
 
 
 def factor(rate: float | np.ndarray) -> float | np.ndarray:
@@ -217,10 +217,11 @@ FLAT = 0.005  # a change per year below this, of the logarithm, is called none
 
 
 def move(rate: float) -> str:
-    """What a rate does to a price in a year: ``"÷ 8.2"``, ``"× 1.3"``, or no change."""
+    """What a rate does to a price in a year: divides it (÷ 8.20), multiplies it (× 1.30), or nothing."""
     if abs(rate) < FLAT:
         return "no change"
-    return f"÷ {number(float(factor(rate)), 3)}" if rate < 0 else f"× {number(float(np.exp(rate)), 3)}"
+    sign, size = ("÷", factor(rate)) if rate < 0 else ("×", np.exp(rate))
+    return f"{sign}\u00a0{number(float(size))}"
 
 
 def direction(segment: Segment) -> str:

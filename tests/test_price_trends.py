@@ -123,9 +123,15 @@ def test_the_table_of_fits_says_why_there_is_none():
     assert "2 prices make no trend" in row[4]
 
 
+@given(st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2040-12-31").date()))
+def test_a_decimal_year_knows_its_month(day):
+    [year] = trends.decimal_years([str(day)])
+    assert trends.month(year) == str(day)[:7].replace("-", "\u2011")
+
+
 def test_a_move_in_words():
-    assert trends.move(-np.log(8.2)) == "÷ 8.20"
-    assert trends.move(np.log(1.5)) == "× 1.50"
+    assert trends.move(-np.log(8.2)) == "÷\u00a08.20"
+    assert trends.move(np.log(1.5)) == "×\u00a01.50"
     assert trends.move(0.001) == "no change"
 
 
