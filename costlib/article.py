@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, latency, loads, market, prices, sizes, units
+from costlib import availability, cases, data, economics, history, latency, loads, market, prices, sizes, units
 from costlib import horizons as over_time
 from costlib import workloads as mixes
 from costlib.breakeven import Staircase
@@ -313,6 +313,54 @@ def horizons() -> dict[str, float]:
         "C165": 1 - min(costs["rented"][-1], costs["owned"][-1]) / costs["api"][-1],
     }
     return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+# --- prices over time ------------------------------------------------------------------------------------------------
+
+DATED = "2025-07-22"  # the day that the article bears
+R1_RELEASED = "2025-01-23"  # the first day on which its price is known
+THEN = {"C199": 2022, "C200": 2023, "C201": 2024, "C202": 2025, "C203": 2026}  # the years that the article prices
+
+
+def sold_then(claim: str) -> np.ndarray:
+    """Input prices in force in the months of the year of a claim, of the models that it names, in USD per million."""
+    every = history.token_prices()
+    named = {
+        "C199": every["api_model"] == "gpt_3_davinci",
+        "C200": every["api_model"] == "gpt_3_5_turbo",
+        "C201": every["own"] & every["developer"].isin(["OpenAI", "Anthropic", "DeepSeek"]),
+    }
+    cheap = (every["own"] & (every["developer"] == "DeepSeek")) | (~every["own"] & every["open"])
+    return history.input_prices(every[named.get(claim, cheap)], THEN[claim])
+
+
+def cheapest_by_developer() -> float:
+    """The input price of a developer's cheapest model now, at the developer in the middle, in USD per million."""
+    offered = prices.offers()
+    own = offered[offered["own"]]
+    developer = data.table("api_models").loc[own["api_model"], "developer"].to_numpy()
+    return float(own["input"].groupby(developer).min().median())
+
+
+def price_trends() -> dict[str, float]:
+    """What became of the prices that the article names, and of what it foresees for 2026."""
+    own = history.named()
+    own = own[own["developer"].isin(["OpenAI", "Anthropic"])].sort_values("date", kind="stable")
+    first, last = own[own["api_model"] == "gpt_4_1"]["usd"].iloc[[0, -1]]
+    sonnets = own[own["api_model"].str.contains("sonnet")]
+    before = sonnets.loc[sonnets["date"] <= R1_RELEASED, "usd"].iloc[-1]
+    after = sonnets.loc[sonnets["date"] <= DATED, "usd"].iloc[-1]
+    level = history.fixed_quality("mmlu", history.level("mmlu", "GPT-3"), reasoning=False)
+    best = history.launches().groupby("developer").tail(1)
+    return {
+        "C176": float(1 - last / first),
+        "C177": float(after / before - 1),
+        "C180": cheapest_by_developer(),
+        "C181": float(best["input"].median()),
+        "C182": 99 / 100,
+        **{claim: float(np.median(sold_then(claim))) for claim in THEN},
+        "C204": float(level["usd"].iloc[0] / level["usd"].iloc[-1]),
+    }
 
 
 # --- workloads -------------------------------------------------------------------------------------------------------

@@ -591,6 +591,23 @@ _TIME = (
     Quantity("present_usd", "USD", "X", "present cost"),
 )
 
+_TRENDS = (
+    _share("input_token_share", "w" + _of("in"), "share of input among the tokens of a mixed price"),
+    Quantity("mixed_usd_per_token", "USD/token", "p" + _of("mix"), "input and output mixed", quoted=_PER_MILLION),
+    _positive("earlier_usd_per_token", "USD/token", "p_0", "a price at first", quoted=_PER_MILLION),
+    _positive("later_usd_per_token", "USD/token", "p_1", "the price of the same later on", quoted=_PER_MILLION),
+    _positive("decline_factor_per_year", "", r"\phi", "what a price is divided by in a year; below 1 where it rises"),
+    Quantity(
+        "halving_seconds", "s", "t" + _of("half"), "time in which a price halves; below zero: in which it doubles",
+        low=-float("inf"), quoted="month",
+    ),
+    Quantity("run_usd", "USD", "C" + _of("run"), "cost of letting a model do all tasks of a benchmark"),
+    _positive("tasks", "", "n" + _of("task"), "tasks tried", whole=True),
+    _share("solved_share", "s" + _of("ok"), "share of the tasks that were solved", above=True),
+    Quantity("task_usd", "USD", "c" + _of("task"), "cost of one task"),
+    Quantity("solved_task_usd", "USD", "c" + _of("ok"), "cost per task that was solved"),
+)  # fmt: skip
+
 _LOADS = (
     _positive(
         "loaded_tokens_per_second", "token/s", "R" + _of("load"), "tokens per second of one replica as requests come"
@@ -678,7 +695,7 @@ _WAITING = (
 
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

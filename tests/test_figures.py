@@ -31,7 +31,27 @@ def dots():
     )
 
 
-DRAWN = {"lines": curves, "roofline": roof, "dots": dots}
+def timelines():
+    years = np.array([2023.0, 2024.0, 2025.0])
+    early = figures.Track("early", years[:2], np.array([30.0, 3.0]), "api", "steps")
+    band = figures.Track("late", years, np.array([9.0, 1.0, 2.0]), "self", low=years - 2022.5, high=years - 2000)
+    return figures.timelines(
+        {"above": [early], "below": [band, figures.Track("", years, years, "idle", "dots")]}, "USD"
+    )
+
+
+def scatter():
+    groups = {"plain": ([1.0, 10.0], [0.1, 0.2], "api"), "reasoning": ([2.0], [0.9], "decode")}
+    return figures.scatter(groups, "USD per token", "USD per task", [figures.Point("o1", 2.0, 0.9, "decode")])
+
+
+def ranges():
+    return figures.ranges(["one"], [(0.5, 1.0, 3.0)], ["api"], "times", figures.Rule("as now", 1.0))
+
+
+DRAWN = {
+    "lines": curves, "roofline": roof, "dots": dots, "timelines": timelines, "scatter": scatter, "ranges": ranges,
+}  # fmt: skip
 each_chart = pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
 ALT = 'A roof of "989" TFLOP/s & a slope of <3.35>'
 
@@ -92,6 +112,24 @@ def test_colors_of_unlike_meaning_differ():
 @pytest.mark.parametrize("label", ["band", "other", "here", "not there", "memory is full", "limit", "batch", "tokens"])
 def test_what_is_drawn_is_named_beside_it(label):
     assert f">{label}</text>" in figures.svg(curves(), "fig-x", "")
+
+
+@pytest.mark.parametrize(
+    ("draw", "labels"),
+    [
+        (timelines, ["early", "late", "above", "below", "2024", "USD"]),
+        (scatter, ["● plain", "● reasoning", "o1", "USD per task"]),
+        (ranges, ["one", "as now", "times"]),
+    ],
+)  # fmt: skip
+def test_series_groups_and_rules_are_named(draw, labels):
+    text = figures.svg(draw(), "fig-x", "")
+    assert [label for label in labels if f">{label}</text>" not in text] == []
+
+
+def test_numbers_of_an_axis_have_no_idle_zeros():
+    text = figures.svg(scatter(), "fig-x", "")
+    assert ">0.1</text>" in text and ">0.100</text>" not in text
 
 
 def test_the_ridge_is_named_with_its_number():
