@@ -1,0 +1,174 @@
+"""Studies: who asks what drives a cost, and the inputs that may move it, each with its range and where that is from.
+
+A study is a list of inputs, each with one or more coordinates of a unit cube, and a cost. Choices out of lists are
+drawn as such, each entry as likely as another; ranges are the assumptions' triangles, or the least, the middle and the
+greatest of published figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costlib import cases, data, sensitivity
+from costlib.quantities import quantity
+from costlib.uncertainty import triangle
+
+LEVELS = ("low", "central", "high")
+KINDS = {
+    "choice": "yours to choose",
+    "work": "set by the work",
+    "market": "set by others",
+    "unknown": "unknown before it is measured",
+}
+Drawn = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing that moves the cost: its `label`, its `kind` of `KINDS`, its range in words and where that is from.
+
+    `draw` turns an array of `coordinates` rows in 0..1 into quantities, or places in lists, by name. `options` counts
+    the entries of a list; 0 for what is continuous.
+    """
+
+    label: str
+    kind: str
+    about: str
+    source: str
+    draw: Callable[[np.ndarray], dict[str, np.ndarray]]
+    coordinates: int = 1
+    options: int = 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """Who asks (`name`), the `inputs`, and the `cost` of a token in USD for drawn values.
+
+    `pairs` are two labels and the assumption that says how their ranks correlate. With `width` below one, only the
+    middle of every range is drawn. `fixed` stands for what inputs that were taken out would draw.
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    cost: Callable[[Drawn], np.ndarray]
+    pairs: tuple[tuple[str, str, str], ...] = ()
+    width: float = 1.0
+    fixed: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def groups(self) -> list[int]:
+        """How many coordinates each input has."""
+        return [each.coordinates for each in self.inputs]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the inputs."""
+        return [each.label for each in self.inputs]
+
+    def draw(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """What points of the cube (coordinates, n) stand for, by name."""
+        inner, start = (1 - self.width) / 2 + self.width * points, 0
+        drawn = {name: np.full(points.shape[1], value) for name, value in self.fixed}
+        for each in self.inputs:
+            drawn |= each.draw(inner[start : start + each.coordinates])
+            start += each.coordinates
+        return drawn
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The logarithm of the cost of a token at points of the cube (coordinates, n)."""
+        return np.log(self.cost(self.draw(points)))
+
+    def correlation(self, level: str = "central") -> np.ndarray | None:
+        """The correlation of the normal variables behind the coordinates; None where nothing correlates."""
+        if not self.pairs:
+            return None
+        first = dict(zip(self.labels, np.cumsum([0, *self.groups[:-1]]), strict=True))
+        matrix = np.eye(sum(self.groups))
+        for one, other, name in self.pairs:
+            rank = float(cases.assumed(name, level))
+            matrix[first[one], first[other]] = matrix[first[other], first[one]] = sensitivity.normal_correlation(rank)
+        return matrix
+
+    def per_request(self) -> Study:
+        """The same for the cost of a request, prompt and answer together."""
+        return replace(self, cost=lambda drawn: self.cost(drawn) * (drawn["input_tokens"] + drawn["output_tokens"]))
+
+    def halved(self) -> Study:
+        """The same with every range, and every list, cut to its middle half."""
+        return replace(self, width=self.width / 2)
+
+    def holding(self, label: str, **fixed: float) -> Study:
+        """The same without the input `label`, `fixed` standing for what it would draw."""
+        inputs = tuple(each for each in self.inputs if each.label != label)
+        pairs = tuple(each for each in self.pairs if label not in each[:2])
+        return replace(self, inputs=inputs, pairs=pairs, fixed=(*self.fixed, *fixed.items()))
+
+
+# --- kinds of inputs -------------------------------------------------------------------------------------------------
+
+
+def place(uniform: np.ndarray, count: int | np.ndarray) -> np.ndarray:
+    """The place in a list of `count` entries that a number in 0..1 falls on."""
+    return np.minimum((uniform * count).astype(int), np.asarray(count) - 1)
+
+
+def chosen(label: str, kind: str, name: str, count: int, about: str, table: str) -> Input:
+    """One of `count` entries of a list, as its place under `name`."""
+    return Input(label, kind, about, f"`{table}`", lambda points: {name: place(points[0], count)}, 1, count)
+
+
+def between(label: str, kind: str, name: str, about: str, table: str) -> Input:
+    """A place between the low and the high end of a market, in 0..1, under `name`."""
+    return Input(label, kind, about, f"`{table}`", lambda points: {name: points[0]})
+
+
+def assumed(label: str, kind: str, *names: str) -> Input:
+    """Assumptions that belong together, each drawn from the triangle of its three values."""
+    triples = [tuple(float(cases.assumed(name, level)) for level in LEVELS) for name in names]
+
+    def draw(points: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: triangle(*triple, u) for name, triple, u in zip(names, triples, points, strict=True)}
+
+    spans = [_span(name, triple) for name, triple in zip(names, triples, strict=True)]
+    about = "; ".join(spans) if len(names) < 3 else f"low to high of {len(names)} assumptions"
+    return Input(label, kind, about, _cited(names), draw, len(names))
+
+
+def levels(label: str, kind: str, name: str) -> Input:
+    """An assumption that is one of its three values, each as likely as another."""
+    triple = np.array([float(cases.assumed(name, level)) for level in LEVELS])
+    about = ", ".join(quantity(name).quote(each) for each in triple)
+    return Input(label, kind, about, _cited([name]), lambda points: {name: triple[place(points[0], 3)]}, 1, 3)
+
+
+def length(label: str, name: str) -> Input:
+    """Tokens of a request (`name`), between the least and the greatest of the published means."""
+    triple = lengths(name)
+    draw = lambda points: {name: triangle(*triple, points[0])}  # noqa: E731
+    return Input(label, "work", _span(name, triple), "`workload_facts`", draw)
+
+
+def _span(name: str, triple: tuple[float, float, float]) -> str:
+    low, middle, high = (quantity(name).quote(each) for each in triple)
+    return f"{low} to {high}, mostly {middle}"
+
+
+def _cited(names: Sequence[str]) -> str:
+    keys = dict.fromkeys(data.row("assumptions", name)["source"] for name in names)
+    return ", ".join(f"{{cite:t}}`{key}`" for key in keys)
+
+
+_PUBLISHED = {
+    "input_tokens": [("agent_prefix_tokens_median", "agent_appended_tokens_median")],
+    "output_tokens": [("agent_output_tokens_median",)],
+}  # keys of agents, of which medians are published; they add up
+
+
+def lengths(name: str) -> tuple[float, float, float]:
+    """The least, the middle and the greatest of published mean requests, for `name` input_tokens or output_tokens."""
+    means = [(key,) for key in data.table("workload_facts").index if key.endswith(f"_{name}_mean")]
+    found = sorted(sum(float(cases.published(key)) for key in each) for each in (*means, *_PUBLISHED[name]))
+    return found[0], float(np.median(found)), found[-1]
