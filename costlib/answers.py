@@ -60,7 +60,7 @@ def answer(study: Study, count: int = COUNT) -> Answer:
     """The answer for `study`, from ``count * (inputs + 2)`` evaluations for Sobol and about as many for Shapley."""
     indices = sensitivity.sobol(study, study.groups, count)
     return Answer(
-        study, indices, shares(study, count), shares(study, count, study.correlation()), *_costs(study, 4 * count)
+        study, indices, shares(study, count), shares(study, count, study.correlation()), *_costs(study, 8 * count)
     )
 
 
@@ -81,18 +81,50 @@ def _costs(study: Study, count: int) -> tuple[tuple[float, float, float], dict[s
     return (float(low), float(middle), float(high)), swings
 
 
-def views(study: Study, **held: Study) -> dict[str, dict[str, float]]:
-    """Shapley effects by label under other questions: dependent ranks, halved ranges, a request, and `held` studies."""
-    found = answer(study)
+def views(found: Answer, **held: Study) -> dict[str, dict[str, float]]:
+    """Shapley effects by label under other questions: dependent ranks, halved ranges, `held` studies, a request."""
+    study, count = found.study, found.sobol.samples
     asked = {"halved": study.halved(), **held, "per request": study.per_request()}
-    open_now = {"all open": found.shares, "dependent": by_label(study, found.dependent)}
-    return open_now | {name: by_label(each, shares(each)) for name, each in asked.items()}
+    open_now = {"all open": found.shares, "linked": by_label(study, found.dependent)}
+    return open_now | {name: by_label(each, shares(each, count)) for name, each in asked.items()}
 
 
 def saving(found: Answer, label: str) -> float:
-    """The share of the cost saved by moving one input from its middle to where it is cheapest, all others varying."""
-    cheapest, middle, _ = found.swings[label]
-    return 1 - cheapest / middle
+    """The share of the cost that one input saves at most: from where it is dearest to where it is cheapest."""
+    cheapest, _, dearest = found.swings[label]
+    return 1 - cheapest / dearest
+
+
+def moved(one: Mapping[str, float], other: Mapping[str, float]) -> tuple[str, float, float]:
+    """The input whose share differs most between two answers: its label and both shares."""
+    label = max(one, key=lambda each: abs(one[each] - other.get(each, 0.0)))
+    return label, one[label], other.get(label, 0.0)
+
+
+def grid(found: Mapping[str, Mapping[str, float]], least: float = 0.02) -> tuple[list[str], np.ndarray]:
+    """The labels whose share reaches `least` under some question, and all shares (label, question); nan where fixed."""
+    labels = [each for each in found["all open"] if max(one.get(each, 0.0) for one in found.values()) >= least]
+    return labels, np.array([[one.get(each, np.nan) for one in found.values()] for each in labels])
+
+
+def chart(found: Answer) -> tuple[list[str], tuple[np.ndarray, ...], dict[str, tuple[np.ndarray, bool]]]:
+    """What `figures.effects` draws: labels, Shapley effects with their interval, Sobol indices; largest first."""
+    order = np.argsort(-found.shapley.value, kind="stable")
+    labels = [found.study.labels[each] for each in order]
+    bars = tuple(each[order] for each in (found.shapley.value, *found.shapley.interval()))
+    marks = {"first-order": (found.sobol.first.value[order], True), "total": (found.sobol.total.value[order], False)}
+    return labels, bars, marks
+
+
+def convergence(found: Answer, count: int = 3) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Evaluations, and for the largest inputs the total index from the first so many: value, low and high (rows)."""
+    sizes = [2**power for power in range(5, found.sobol.samples.bit_length())]
+    series = {}
+    for label in list(found.shares)[:count]:
+        mine = found.study.labels.index(label)
+        parts = [found.sobol.total.upto(size) for size in sizes]
+        series[label] = np.array([(each.value[mine], *(end[mine] for end in each.interval())) for each in parts])
+    return np.array(sizes) * (len(found.study.inputs) + 2), series
 
 
 # --- the article's tiers ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, market, prices, sizes, units
+from costlib import answers, availability, cases, data, drivers, economics, market, prices, sizes, units
 from costlib import horizons as over_time
 from costlib.breakeven import Staircase
 from costlib.equations import Model
@@ -312,3 +312,17 @@ def horizons() -> dict[str, float]:
         "C165": 1 - min(costs["rented"][-1], costs["owned"][-1]) / costs["api"][-1],
     }
     return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+# --- drivers ---------------------------------------------------------------------------------------------------------
+
+_LEVERS = {
+    "C211": ("buyer", "model"), "C212": ("host", "precision"), "C213": ("host", "sequences at once"),
+    "C214": ("buyer", "cache hits"), "C217": ("buyer", "seller"), "C218": ("host", "GPU"),
+}  # fmt: skip
+
+
+def driver_ranking() -> dict[str, float]:
+    """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
+    found = {"buyer": answers.answer(drivers.buyer()), "host": answers.answer(drivers.host())}
+    return {claim: answers.saving(found[reader], label) for claim, (reader, label) in _LEVERS.items()}

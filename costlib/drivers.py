@@ -38,6 +38,7 @@ def _work() -> tuple[Input, ...]:
 
 # --- who buys tokens -------------------------------------------------------------------------------------------------
 
+BUYING = Model(*api.EQUATIONS, drivers.delivered_usd_per_token)
 _PRICED = ("input_usd_per_token", "output_usd_per_token", "cached_input_usd_per_token", "batch_discount_share")
 
 
@@ -70,7 +71,7 @@ def buyer(also: str = "", vintage: str = "current") -> Study:
     counts = offers.groupby("api_model", sort=False).size().to_numpy()
     starts = np.cumsum(counts) - counts
     columns = {name: offers[name].to_numpy(dtype=float) for name in _PRICED}
-    chain = Model(*api.EQUATIONS, drivers.delivered_usd_per_token).compile("delivered_usd_per_token")
+    chain = BUYING.compile("delivered_usd_per_token")
 
     def cost(drawn: Drawn) -> np.ndarray:
         row = starts[drawn["model"]] + place(drawn["seller"], counts[drawn["model"]])
@@ -120,11 +121,11 @@ def rented_gpus(also: str = "") -> tuple[str, ...]:
 
 
 def _hardware(models: Sequence[str], gpus: Sequence[str]) -> tuple[Input, ...]:
-    formats = ", ".join(data.row("precisions", each)["precision_name"].partition(" ")[0] for each in PRECISIONS)
+    formats = ", ".join(data.row("precisions", each)["precision_name"].split(" ")[0].strip(",") for each in PRECISIONS)
     return (
         chosen("model", "choice", "model", len(models), f"{len(models)} open models that hosts sell", "models"),
         chosen("GPU", "choice", "gpu", len(gpus), f"{len(gpus)} that {QUOTES} or more rent out", "accelerators"),
-        chosen("precision", "choice", "precision", len(PRECISIONS), formats.replace(",,", ","), "precisions"),
+        chosen("precision", "choice", "precision", len(PRECISIONS), formats, "precisions"),
         levels("room for caches", "choice", "room_factor"),
     )
 
@@ -169,11 +170,22 @@ def host(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
         assumed("slack", "choice", *SLACK),
         levels("uptime promised", "choice", "availability_target"),
         assumed("failures", "unknown", *RISKS),
-        assumed("people", "choice", *PEOPLE),
+        assumed("people", "market", *PEOPLE),
         assumed("around the GPUs", "market", *AROUND),
         _speed(many),
     )
     return Study("host", inputs, cost, (PROMPT_CACHE, VOLUME_PEAK))
+
+
+def at_volumes(model: str, gpu: str, volumes: np.ndarray, **given: Any) -> np.ndarray:
+    """What a token of `model` costs a host at each of `volumes` (tokens per second), in USD, all else as assumed.
+
+    On the smallest power of two of GPUs that holds the batch; `given` is what `sizes.smallest_deployment` takes.
+    """
+    equations, values = sizes.smallest_deployment(model, gpu, **given)
+    return equations(
+        economics.with_spares(equations, {**values, "demand_tokens_per_second": volumes}), "self_usd_per_token"
+    )
 
 
 def _spares(found: Drawn) -> np.ndarray:
@@ -244,7 +256,7 @@ def provider(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
         *_work(),
         assumed("utilization", "work", "pooled_utilization"),
         assumed("unfilled batches", "unknown", "batch_penalty_share"),
-        assumed("people", "choice", *PER_GPU),
+        assumed("people", "market", *PER_GPU),
         _speed(many),
     )
     return Study("provider", inputs, cost, (PROMPT_CACHE,))

@@ -62,12 +62,16 @@ class Shares:
 
 @dataclass(frozen=True)
 class Sobol:
-    """First-order and total indices, the variance of the result, and how often the function was evaluated."""
+    """First-order and total indices, and how often the function was evaluated."""
 
     first: Shares
     total: Shares
-    variance: float
     evaluations: int
+
+    @property
+    def samples(self) -> int:
+        """The points of each of the two matrices."""
+        return len(self.first.whole)
 
 
 def _slices(groups: Sequence[int]) -> list[slice]:
@@ -99,7 +103,7 @@ def sobol(function: Function, groups: Sequence[int], count: int = 2**13, seed: i
         change = function(mixed) - at_base
         first[:, place] = (at_other - middle) * change
         total[:, place] = change**2 / 2
-    return Sobol(Shares(first, whole), Shares(total, whole), float(whole.mean()), count * (len(groups) + 2))
+    return Sobol(Shares(first, whole), Shares(total, whole), count * (len(groups) + 2))
 
 
 def normal_correlation(rank_correlation: float) -> float:

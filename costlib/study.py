@@ -140,7 +140,7 @@ def assumed(label: str, kind: str, *names: str) -> Input:
 def levels(label: str, kind: str, name: str) -> Input:
     """An assumption that is one of its three values, each as likely as another."""
     triple = np.array([float(cases.assumed(name, level)) for level in LEVELS])
-    about = ", ".join(quantity(name).quote(each) for each in triple)
+    about = ", ".join(quantity(name).quote(each, None, 4) for each in triple)
     return Input(label, kind, about, _cited([name]), lambda points: {name: triple[place(points[0], 3)]}, 1, 3)
 
 
@@ -153,7 +153,8 @@ def length(label: str, name: str) -> Input:
 
 def _span(name: str, triple: tuple[float, float, float]) -> str:
     low, middle, high = (quantity(name).quote(each) for each in triple)
-    return f"{low} to {high}, mostly {middle}"
+    short = [each.removesuffix(high[len(high.split(" ")[0]) :]) for each in (low, middle)]
+    return f"{short[0]} to {high}, mostly {short[1]}"
 
 
 def _cited(names: Sequence[str]) -> str:
