@@ -126,7 +126,7 @@ def _hardware(models: Sequence[str], gpus: Sequence[str]) -> tuple[Input, ...]:
         chosen("model", "choice", "model", len(models), f"{len(models)} open models that hosts sell", "models"),
         chosen("GPU", "choice", "gpu", len(gpus), f"{len(gpus)} that {QUOTES} or more rent out", "accelerators"),
         chosen("precision", "choice", "precision", len(PRECISIONS), formats, "precisions"),
-        levels("room for caches", "choice", "room_factor"),
+        levels("GPUs per replica", "choice", "room_factor"),
     )
 
 

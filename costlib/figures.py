@@ -327,9 +327,8 @@ def effects(
             axes.plot(found, y, "o", color=COLORS[color], markerfacecolor=face, markersize=4.5, label=name)
             ends = np.maximum(ends, found)
         for row, (end, value) in enumerate(zip(ends, values, strict=True)):
-            _note(
-                axes, f"{round(value, 3) + 0.0:.1%}" if value < 0.1 else f"{value:.0%}", (end, row), "data", (7, 0), color, va="center"
-            )
+            text = f"{value:.0%}" if value >= 0.1 else f"{round(value, 3) + 0.0:.1%}"
+            _note(axes, text, (end, row), "data", (7, 0), color, va="center")
         axes.set_yticks(y, rows)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(min(0.0, low.min()), max(ends) * 1.16)

@@ -140,7 +140,7 @@ def assumed(label: str, kind: str, *names: str) -> Input:
 def levels(label: str, kind: str, name: str) -> Input:
     """An assumption that is one of its three values, each as likely as another."""
     triple = np.array([float(cases.assumed(name, level)) for level in LEVELS])
-    about = ", ".join(quantity(name).quote(each, None, 4) for each in triple)
+    about = f"{', '.join(quantity(name).quote(each, None, 4) for each in triple)}: {quantity(name).meaning}"
     return Input(label, kind, about, _cited([name]), lambda points: {name: triple[place(points[0], 3)]}, 1, 3)
 
 
