@@ -22,15 +22,14 @@ TENTHS = 10  # parts of a range whose mean costs are compared
 class Answer:
     """What drives the cost in a study: Sobol indices, Shapley effects, and Shapley effects with dependent ranks.
 
-    `costs` are the 5%, 50% and 95% quantile of the cost of a token in USD; `swings` the geometric mean costs with an
-    input (of one coordinate) at the entry or tenth of its range where it is cheapest, middling and dearest.
+    `costs` are the 5%, 50% and 95% quantile of the cost of a token in USD; `swings` as the function of that name.
     """
 
     study: Study
     sobol: Sobol
     shapley: Shares
     dependent: Shares
-    costs: tuple[float, float, float]
+    costs: tuple[float, ...]
     swings: Mapping[str, tuple[float, float, float]] = field(hash=False)
 
     @property
@@ -59,9 +58,8 @@ def _falling(found: Mapping[str, float]) -> dict[str, float]:
 def answer(study: Study, count: int = COUNT) -> Answer:
     """The answer for `study`, from ``count * (inputs + 2)`` evaluations for Sobol and about as many for Shapley."""
     indices = sensitivity.sobol(study, study.groups, count)
-    return Answer(
-        study, indices, shares(study, count), shares(study, count, study.correlation()), *_costs(study, 8 * count)
-    )
+    effects = (shares(study, count), shares(study, count, study.correlation()))
+    return Answer(study, indices, *effects, _costs(study, 8 * count), swings(study, 8 * count))
 
 
 def shares(study: Study, count: int = COUNT, correlation: np.ndarray | None = None) -> Shares:
@@ -69,16 +67,24 @@ def shares(study: Study, count: int = COUNT, correlation: np.ndarray | None = No
     return sensitivity.shapley(study, study.groups, correlation, orders=count // 32, each=32)
 
 
-def _costs(study: Study, count: int) -> tuple[tuple[float, float, float], dict[str, tuple[float, float, float]]]:
+def _costs(study: Study, count: int) -> tuple[float, ...]:
+    logs = study(sensitivity.points(sum(study.groups), count))
+    return tuple(float(each) for each in np.exp(np.quantile(logs, LEVELS)))
+
+
+def swings(study: Study, count: int = 8 * COUNT) -> dict[str, tuple[float, float, float]]:
+    """Geometric mean costs with one input at the entry or tenth of its range where it is cheapest, middling, dearest.
+
+    In USD per token, for inputs of one coordinate, all others varying.
+    """
     points = sensitivity.points(sum(study.groups), count)
-    logs, place, swings = study(points), 0, {}
+    logs, place, found = study(points), 0, {}
     for each in study.inputs:
         if each.coordinates == 1:
             parts = np.exp(sensitivity.effect(points[place], logs, each.options or TENTHS))
-            swings[each.label] = (float(parts.min()), float(np.median(parts)), float(parts.max()))
+            found[each.label] = (float(parts.min()), float(np.median(parts)), float(parts.max()))
         place += each.coordinates
-    low, middle, high = np.exp(np.quantile(logs, LEVELS))
-    return (float(low), float(middle), float(high)), swings
+    return found
 
 
 def views(found: Answer, **held: Study) -> dict[str, dict[str, float]]:
@@ -89,9 +95,9 @@ def views(found: Answer, **held: Study) -> dict[str, dict[str, float]]:
     return open_now | {name: by_label(each, shares(each, count)) for name, each in asked.items()}
 
 
-def saving(found: Answer, label: str) -> float:
-    """The share of the cost that one input saves at most: from where it is dearest to where it is cheapest."""
-    cheapest, _, dearest = found.swings[label]
+def saving(found: Mapping[str, tuple[float, float, float]], label: str) -> float:
+    """The share of the cost that one input saves at most by its `swings`: from its dearest to its cheapest place."""
+    cheapest, _, dearest = found[label]
     return 1 - cheapest / dearest
 
 

@@ -324,5 +324,5 @@ _LEVERS = {
 
 def driver_ranking() -> dict[str, float]:
     """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
-    found = {"buyer": answers.answer(drivers.buyer()), "host": answers.answer(drivers.host())}
+    found = {"buyer": answers.swings(drivers.buyer()), "host": answers.swings(drivers.host())}
     return {claim: answers.saving(found[reader], label) for claim, (reader, label) in _LEVERS.items()}

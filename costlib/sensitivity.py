@@ -22,6 +22,7 @@ from costlib.uncertainty import LEVELS, SEED
 
 Function = Callable[[np.ndarray], np.ndarray]
 RESAMPLES = 200
+BLOCKS = 2**11  # of samples that a bootstrap draws again
 AT_ONCE = 2**18  # points given to the function together
 _EDGE = 2.0**-32  # keeps points inside the cube, where normal quantiles are finite
 
@@ -41,14 +42,16 @@ class Shares:
     def resampled(self, count: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
         """The shares of `count` bootstrap resamples, one row each.
 
-        Samples are drawn again as if they were independent, which for points of a Sobol sequence errs on the wide side.
+        Samples (of many, the means of up to `BLOCKS` runs of neighbours) are drawn again as if they were independent,
+        which for points of a Sobol sequence errs on the wide side.
         """
-        random, size = np.random.default_rng(seed), len(self.whole)
-        found = np.empty((count, self.parts.shape[1]))
-        for row in found:
-            weights = np.bincount(random.integers(size, size=size), minlength=size).astype(float)
-            row[:] = weights @ self.parts / (weights @ self.whole)
-        return found
+        size = min(len(self.whole), BLOCKS)
+        used = len(self.whole) // size * size
+        parts = self.parts[:used].reshape(size, -1, self.parts.shape[1]).mean(axis=1)
+        whole = self.whole[:used].reshape(size, -1).mean(axis=1)
+        draws = np.random.default_rng(seed).integers(size, size=(count, size))
+        weights = np.stack([np.bincount(each, minlength=size) for each in draws]).astype(float)
+        return weights @ parts / (weights @ whole)[:, np.newaxis]
 
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """The 5% and the 95% quantile of the resampled shares."""

@@ -204,3 +204,11 @@ def test_ranks_correlate_as_asked(rank):
 def test_an_effect_is_a_mean_by_parts():
     coordinate = np.array([0.0, 0.2, 0.5, 0.9, 1.0])
     assert sensitivity.effect(coordinate, np.array([1.0, 3.0, 5.0, 7.0, 9.0]), 2) == pytest.approx([2, 7])
+
+
+@pytest.mark.parametrize("size", [3, sensitivity.BLOCKS, 2 * sensitivity.BLOCKS, 2 * sensitivity.BLOCKS + 5])
+def test_a_bootstrap_of_many_samples_is_as_wide_as_one_of_each(size):
+    parts = np.random.default_rng(3).normal(0.3, 0.5, (size, 2))
+    found = sensitivity.Shares(parts, np.ones(size)).resampled(2000)
+    assert found.mean(axis=0) == pytest.approx(parts.mean(axis=0), abs=4 * 0.5 / np.sqrt(size * 2000) + 1e-3)
+    assert found.std(axis=0) == pytest.approx(parts.std(axis=0) / np.sqrt(size), rel=0.1)

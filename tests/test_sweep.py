@@ -4,9 +4,9 @@ import os
 import pickle
 
 import dask.array as da
-import distributed
 import numpy as np
 import pytest
+from dask import distributed
 
 from costlib import sweep
 from tests.conftest import MODELS, deployed
