@@ -65,7 +65,7 @@ class Deployments:
         return found
 
 
-_SPEEDS = ("replica_tokens_per_second", "weight_bytes")
+_SPEEDS = {"replica_tokens_per_second": "cached_replica_tokens_per_second", "weight_bytes": "weight_bytes"}
 
 
 def _at(column: np.ndarray, which: np.ndarray) -> np.ndarray | float:
@@ -101,17 +101,11 @@ def deployments(
     return Deployments(models, gpus, precisions, kinds, kind_of, solved[0][1])
 
 
-def with_cache(equations: Model) -> Model:
-    """`equations` with a throughput that skips what a prefix cache holds."""
-    cached = drivers.replica_tokens_per_second_cached
-    return Model(*(each for each in equations.equations if each.defines is not cached.defines), cached)
-
-
 def _kind(equations: Model, values: Sequence[Mapping[str, Any]]) -> _Kind:
-    served = with_cache(equations)
+    served = equations + CACHED
     fewest = equations.compile("gpus_to_hold_batch", given=["context_tokens"])
     room = equations.compile("largest_batch", given=["context_tokens"])
-    speed = served.compile(*_SPEEDS)
+    speed = served.compile(*_SPEEDS.values())
     wanted = {name for chain in (fewest, room, speed) for name in chain.inputs} - {"n_gpus"}
     columns = {}
     for name in sorted(wanted):
@@ -121,4 +115,5 @@ def _kind(equations: Model, values: Sequence[Mapping[str, Any]]) -> _Kind:
     return _Kind(fewest, room, speed, {name: np.asarray(each) for name, each in columns.items()})
 
 
+CACHED = Model(drivers.cached_replica_tokens_per_second)
 MONEY = Model(*hosting.EQUATIONS, drivers.provider_usd_per_token)

@@ -18,7 +18,7 @@ from costlib.deployments import MONEY, Deployments
 from costlib.equations import Model
 from costlib.models import api, drivers, hosting
 from costlib.quantities import VOCABULARY
-from costlib.study import Drawn, Input, Study, assumed, between, chosen, length, lengths, levels, place
+from costlib.study import Drawn, Input, Study, assumed, between, chosen, length, lengths, levels, place, spread
 from costlib.uncertainty import triangle
 
 PRECISIONS = ("bf16", "fp8", "int4_g128")
@@ -140,8 +140,8 @@ def _run(many: Deployments, drawn: Drawn) -> dict[str, np.ndarray]:
 def _speed(many: Deployments) -> Input:
     """What is not known of the speed before it is measured: what `economics.triples` draws beyond all others here."""
     elsewhere = {*PEOPLE, *SLACK, *AROUND, *RISKS, "peak_to_mean_ratio"}
-    rest = (name for name in economics.triples(many.values) if name not in elsewhere)
-    return assumed("speed reached", "unknown", *rest)
+    rest = {name: triple for name, triple in economics.triples(many.values).items() if name not in elsewhere}
+    return spread("speed reached", "unknown", rest, (many.values[name].source for name in rest))
 
 
 @functools.cache

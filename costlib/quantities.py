@@ -391,6 +391,12 @@ _HOSTING = (
     _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
     _share("pooled_utilization", "u" + _of("pool"), "the same for a fleet that serves many customers", above=True),
     _positive("pooled_batch", "", "B" + _of("pool"), "sequences decoded together in such a fleet"),
+    Quantity(
+        "cached_replica_tokens_per_second",
+        "token/s",
+        "R" + _of("hit"),
+        "tokens of a replica per second, input and output, with a prefix cache",
+    ),
     _positive("room_factor", "", "f" + _of("room"), "GPUs of a replica over the fewest that hold its weights"),
     Quantity(
         "provider_usd_per_token",

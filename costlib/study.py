@@ -7,7 +7,7 @@ greatest of published figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -127,21 +127,34 @@ def between(label: str, kind: str, name: str, about: str, table: str) -> Input:
 
 def assumed(label: str, kind: str, *names: str) -> Input:
     """Assumptions that belong together, each drawn from the triangle of its three values."""
-    triples = [tuple(float(cases.assumed(name, level)) for level in LEVELS) for name in names]
+    triples = {name: tuple(float(cases.assumed(name, level)) for level in LEVELS) for name in names}
+    return spread(label, kind, triples, (data.row("assumptions", name)["source"] for name in names))
+
+
+def spread(label: str, kind: str, triples: Mapping[str, tuple[float, float, float]], sources: Iterable[str]) -> Input:
+    """Quantities that belong together, each drawn from the triangle of its low, central and high value."""
 
     def draw(points: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: triangle(*triple, u) for name, triple, u in zip(names, triples, points, strict=True)}
+        return {name: triangle(*triple, u) for (name, triple), u in zip(triples.items(), points, strict=True)}
 
-    spans = [_span(name, triple) for name, triple in zip(names, triples, strict=True)]
-    about = "; ".join(spans) if len(names) < 3 else f"low to high of {len(names)} assumptions"
-    return Input(label, kind, about, _cited(names), draw, len(names))
+    spans = [_span(name, triple) for name, triple in triples.items()]
+    about = "; ".join(spans) if len(spans) < 3 else f"low to high of {len(spans)} assumptions"
+    return Input(label, kind, about, _cited(sources), draw, len(triples))
 
 
 def levels(label: str, kind: str, name: str) -> Input:
     """An assumption that is one of its three values, each as likely as another."""
     triple = np.array([float(cases.assumed(name, level)) for level in LEVELS])
     about = f"{', '.join(quantity(name).quote(each, None, 4) for each in triple)}: {quantity(name).meaning}"
-    return Input(label, kind, about, _cited([name]), lambda points: {name: triple[place(points[0], 3)]}, 1, 3)
+    return Input(
+        label,
+        kind,
+        about,
+        _cited([data.row("assumptions", name)["source"]]),
+        lambda points: {name: triple[place(points[0], 3)]},
+        1,
+        3,
+    )
 
 
 def length(label: str, name: str) -> Input:
@@ -157,9 +170,8 @@ def _span(name: str, triple: tuple[float, float, float]) -> str:
     return f"{short[0]} to {high}, mostly {short[1]}"
 
 
-def _cited(names: Sequence[str]) -> str:
-    keys = dict.fromkeys(data.row("assumptions", name)["source"] for name in names)
-    return ", ".join(f"{{cite:t}}`{key}`" for key in keys)
+def _cited(sources: Iterable[str]) -> str:
+    return ", ".join(f"{{cite:t}}`{key}`" for key in dict.fromkeys(sources))
 
 
 _PUBLISHED = {

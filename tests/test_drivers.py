@@ -7,7 +7,6 @@ import pytest
 
 from costlib import answers, article, availability, cases, data, deployments, drivers, economics, prices, sensitivity
 from costlib import study as studies
-from costlib.models import drivers as equations_of
 from costlib.uncertainty import triangle
 from tests.conftest import Run
 
@@ -48,7 +47,9 @@ def deployed(values, place, vintage, batch="batch"):
     n_gpus = 2.0 ** np.ceil(np.log2(fewest)) * numbers["room_factor"]
     largest = equations(cases.at_full_length({**base, "n_gpus": n_gpus}), "largest_batch")
     found = {**base, **numbers, "n_gpus": n_gpus, "batch": float(np.clip(numbers[batch], 1, largest))}
-    return deployments.with_cache(equations), found, gpu
+    cached = equations + deployments.CACHED
+    found["replica_tokens_per_second"] = cached(found, "cached_replica_tokens_per_second")
+    return equations, found, gpu
 
 
 # --- many at once and one at a time ----------------------------------------------------------------------------------
@@ -94,13 +95,15 @@ def test_a_drawn_buyer_pays_what_the_single_case_says(vintage):
         assert costs[place] == pytest.approx(float(paid), rel=1e-9)
 
 
-def test_a_cache_without_hits_changes_nothing():
+def test_a_cache_saves_the_time_of_what_it_holds():
     equations, values = economics.hosted(MODEL, GPU, n_gpus=4, batch=64, input_tokens=2000, output_tokens=500)
+    equations += deployments.CACHED
     plain = equations(values, "replica_tokens_per_second")
-    cached = deployments.with_cache(equations)
-    assert cached({**values, "cache_hit_share": 0.0}, "replica_tokens_per_second") == pytest.approx(plain)
-    assert cached({**values, "cache_hit_share": 0.5}, "replica_tokens_per_second") > plain
-    assert equations_of.replica_tokens_per_second_cached in cached.equations
+    with_hits = equations({**values, "cache_hit_share": np.array([0.0, 0.5])}, "cached_replica_tokens_per_second")
+    per_request = 2500 / with_hits  # seconds of the replica
+    saved = 1000 * equations(values, "gpu_seconds_per_input_token") / 4
+    assert with_hits[0] == pytest.approx(plain)
+    assert per_request[0] - per_request[1] == pytest.approx(float(saved))
 
 
 def test_spares_in_closed_form_are_the_fewest_that_do():

@@ -16,10 +16,9 @@ def delivered_usd_per_token(api_usd_per_token: Expr, retry_share: Expr) -> Expr:
 
 
 @equation(
-    defines="replica_tokens_per_second",
     source="kwon_2023_vllm",
     example={
-        "n_gpus": 4,
+        "replica_tokens_per_second": 4000,
         "input_tokens": 2000,
         "output_tokens": 500,
         "cache_hit_share": 0.5,
@@ -28,17 +27,17 @@ def delivered_usd_per_token(api_usd_per_token: Expr, retry_share: Expr) -> Expr:
         "gives": 5000,
     },
 )
-def replica_tokens_per_second_cached(
-    n_gpus: Expr,
+def cached_replica_tokens_per_second(
+    replica_tokens_per_second: Expr,
     input_tokens: Expr,
     output_tokens: Expr,
     cache_hit_share: Expr,
     gpu_seconds_per_input_token: Expr,
     gpu_seconds_per_output_token: Expr,
 ) -> Expr:
-    """Prompt tokens whose keys and values are cached already are served without being computed."""
-    computed = (1 - cache_hit_share) * input_tokens * gpu_seconds_per_input_token
-    return n_gpus * (input_tokens + output_tokens) / (computed + output_tokens * gpu_seconds_per_output_token)
+    """Prompt tokens whose keys and values are cached already take no GPU time, so more requests fit in."""
+    prompt, answer = input_tokens * gpu_seconds_per_input_token, output_tokens * gpu_seconds_per_output_token
+    return replica_tokens_per_second * (prompt + answer) / ((1 - cache_hit_share) * prompt + answer)
 
 
 @equation(
@@ -58,4 +57,4 @@ def provider_usd_per_token(
     return idle_usd_per_token * (1 + labor_usd_per_hour * labor_hours_per_month_per_gpu / usd_per_gpu_second)
 
 
-EQUATIONS: tuple[Equation, ...] = (delivered_usd_per_token, replica_tokens_per_second_cached, provider_usd_per_token)
+EQUATIONS: tuple[Equation, ...] = (delivered_usd_per_token, cached_replica_tokens_per_second, provider_usd_per_token)
