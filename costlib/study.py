@@ -174,14 +174,15 @@ def _cited(sources: Iterable[str]) -> str:
     return ", ".join(f"{{cite:t}}`{key}`" for key in dict.fromkeys(sources))
 
 
-_PUBLISHED = {
+TRACES = ("azure_code", "azure_conversation", "mooncake_conversation", "mooncake_toolagent", "mooncake_synthetic")
+_MORE = {
     "input_tokens": [("agent_prefix_tokens_median", "agent_appended_tokens_median")],
-    "output_tokens": [("agent_output_tokens_median",)],
-}  # keys of agents, of which medians are published; they add up
+    "output_tokens": [("agent_output_tokens_median",), ("mlperf_r1_output_tokens_mean",)],
+}  # a coding agent, of which medians are published and add up, and the answers of a reasoning model
 
 
 def lengths(name: str) -> tuple[float, float, float]:
     """The least, the middle and the greatest of published mean requests, for `name` input_tokens or output_tokens."""
-    means = [(key,) for key in data.table("workload_facts").index if key.endswith(f"_{name}_mean")]
-    found = sorted(sum(float(cases.published(key)) for key in each) for each in (*means, *_PUBLISHED[name]))
+    keys = [*((f"{trace}_{name}_mean",) for trace in TRACES), *_MORE[name]]
+    found = sorted(sum(float(cases.published(key)) for key in each) for each in keys)
     return found[0], float(np.median(found)), found[-1]
