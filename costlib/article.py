@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, history, latency, loads, market, prices, sizes, units
+from costlib import (
+    answers, availability, cases, data, drivers, economics, history, latency, loads, market, prices, sizes, units,
+)  # fmt: skip
 from costlib import horizons as over_time
 from costlib import workloads as mixes
 from costlib.breakeven import Staircase
@@ -392,3 +394,17 @@ def workloads() -> dict[str, float]:
         "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
         "C174": found.saving,
     }
+
+
+# --- drivers ---------------------------------------------------------------------------------------------------------
+
+_LEVERS = {
+    "C211": ("buyer", "model"), "C212": ("host", "precision"), "C213": ("host", "sequences at once"),
+    "C214": ("buyer", "cache hits"), "C217": ("buyer", "seller"), "C218": ("host", "GPU"),
+}  # fmt: skip
+
+
+def driver_ranking() -> dict[str, float]:
+    """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
+    found = {"buyer": answers.swings(drivers.buyer()), "host": answers.swings(drivers.host())}
+    return {claim: answers.saving(found[reader], label) for claim, (reader, label) in _LEVERS.items()}

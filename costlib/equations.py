@@ -366,12 +366,12 @@ class Model:
         lines = [f"    {q.name} = {q.value!r}" for q in VOCABULARY.values() if q.value is not None]
         lines += [f"    {name} = {_code(self.by_name[name].expr)}" for name in order]
         text = f"def chain({', '.join(inputs)}):\n" + "\n".join(lines) + f"\n    return {', '.join(targets)},\n"
-        return Chain(tuple(inputs), targets, text, _compile(text, "chain"))
+        return _chain(tuple(inputs), targets, text)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A compiled chain of equations. `source` is the Python it runs."""
+    """A compiled chain of equations. `source` is the Python it runs, and what it is sent to other processes as."""
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
@@ -382,3 +382,10 @@ class Chain:
         """The targets for `values`, scalars or arrays in base units, in the order of `targets`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.function(*(values[name] for name in self.inputs))
+
+    def __reduce__(self) -> tuple:
+        return _chain, (self.inputs, self.targets, self.source)
+
+
+def _chain(inputs: tuple[str, ...], targets: tuple[str, ...], source: str) -> Chain:
+    return Chain(inputs, targets, source, _compile(source, "chain"))

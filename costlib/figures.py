@@ -380,15 +380,34 @@ def waterfall(steps: Sequence[tuple[str, float]], x_label: str, color: str = "se
 
 
 def shares(x: Sequence[str], y: Sequence[str], share: np.ndarray, x_label: str, y_label: str, color: str) -> Figure:
-    """Shares in 0..1 as cells, the more the fuller: one row per `y`, one column per `x`, first row on top."""
+    """Shares in 0..1 as cells, the more the fuller: one row per `y`, one column per `x`, first row on top.
+
+    A share that is not a number leaves its cell empty.
+    """
+    texts = [["" if np.isnan(each) else f"{round(each, 2) + 0.0:.0%}" for each in row] for row in share]
+    return _cells(x, y, np.clip(np.nan_to_num(share), 0, 1), texts, x_label, y_label, color)
+
+
+def heat(x: Sequence[str], y: Sequence[str], values: np.ndarray, x_label: str, y_label: str, color: str) -> Figure:
+    """Positive values as cells, the larger the fuller, on a logarithmic scale: one row per `y`, first row on top."""
+    logs = np.log(values)
+    depth = (logs - logs.min()) / (float(np.ptp(logs)) or 1.0)
+    return _cells(x, y, depth, [[number(each, 2) for each in row] for row in values], x_label, y_label, color)
+
+
+def _cells(
+    x: Sequence[str], y: Sequence[str], depth: np.ndarray, texts: Sequence[Sequence[str]], x_label: str, y_label: str,
+    color: str,
+) -> Figure:  # fmt: skip
+    """A cell for each place of `depth` (0..1, how full its color is) with its text."""
     with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.1 + 0.42 * len(y)), "axes.grid": False}):
         figure = Figure()
         axes = figure.add_subplot()
-        for row, column in np.ndindex(share.shape):
+        for row, column in np.ndindex(depth.shape):
             cell = mpl.patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, linewidth=0)
-            cell.set(facecolor=COLORS[color], alpha=0.08 + 0.5 * float(share[row, column]))
+            cell.set(facecolor=COLORS[color], alpha=0.08 + 0.5 * float(depth[row, column]))
             axes.add_patch(cell)
-            axes.text(column, row, f"{share[row, column]:.0%}", ha="center", va="center", fontsize=9)
+            axes.text(column, row, texts[row][column], ha="center", va="center", fontsize=9)
         axes.set_xticks(range(len(x)), x)
         axes.set_yticks(range(len(y)), y)
         axes.set_xlim(-0.5, len(x) - 0.5)
@@ -398,6 +417,42 @@ def shares(x: Sequence[str], y: Sequence[str], share: np.ndarray, x_label: str, 
             side.set_visible(False)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+    return figure
+
+
+def effects(
+    rows: Sequence[str],
+    bars: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    marks: Mapping[str, tuple[Sequence[float], bool]],
+    x_label: str,
+    color: str,
+) -> Figure:
+    """One row per input, the first on top: a bar with its interval (value, low, high), and named dots beside it.
+
+    `marks` maps a name to values and whether its dots are hollow; values are shares of one.
+    """
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.35 + 0.31 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        y, (values, low, high) = np.arange(len(rows)), (np.asarray(each, dtype=float) for each in bars)
+        axes.barh(y, values, height=0.56, color=COLORS[color], alpha=0.35, label="Shapley effect")
+        axes.hlines(y, low, high, color=COLORS[color], linewidth=2)
+        ends = high
+        for name, (found, hollow) in marks.items():
+            face = "none" if hollow else COLORS[color]
+            axes.plot(found, y, "o", color=COLORS[color], markerfacecolor=face, markersize=4.5, label=name)
+            ends = np.maximum(ends, found)
+        for row, (end, value) in enumerate(zip(ends, values, strict=True)):
+            text = f"{value:.0%}" if value >= 0.1 else f"{round(value, 3) + 0.0:.1%}"
+            _note(axes, text, (end, row), "data", (7, 0), color, va="center")
+        axes.set_yticks(y, rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(min(0.0, low.min()), max(ends) * 1.16)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        figure.supxlabel(x_label, fontsize=10)
+        figure.legend(loc="outside upper right", ncols=len(marks) + 1, frameon=False, fontsize=8.5, handletextpad=0.5)
     return figure
 
 

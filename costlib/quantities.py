@@ -342,6 +342,16 @@ _API = (
     _share("batch_share", "s" + _of("b"), "share of requests sent as a batch job"),
     _share("batch_discount_share", "d" + _of("b"), "discount on batch jobs"),
     Quantity(
+        "retry_share", "", "s" + _of("retry"), "share of tokens paid for that bring no answer", high=0.9, quoted="%"
+    ),
+    Quantity(
+        "delivered_usd_per_token",
+        "USD/token",
+        "c" + _of("del"),
+        "what a token of a useful answer costs through an API",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
         "paid_input_usd_per_token",
         "USD/token",
         r"\bar{p}" + _of("in"),
@@ -379,6 +389,28 @@ _HOSTING = (
     _share("warm_pool_share", "s" + _of("warm"), "capacity kept warm for sudden load, over that of the busiest hour"),
     _positive("replicas", "", "n" + _of("rep"), "replicas paid for", whole=True),
     _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
+    _share("pooled_utilization", "u" + _of("pool"), "the same for a fleet that serves many customers", above=True),
+    _positive("pooled_batch", "", "B" + _of("pool"), "sequences decoded together in such a fleet"),
+    Quantity(
+        "cached_replica_tokens_per_second",
+        "token/s",
+        "R" + _of("hit"),
+        "tokens of a replica per second, input and output, with a prefix cache",
+    ),
+    _positive("room_factor", "", "f" + _of("room"), "GPUs of a replica over the fewest that hold its weights"),
+    Quantity(
+        "provider_usd_per_token",
+        "USD/token",
+        "c" + _of("prov"),
+        "what a token costs a provider with a large fleet",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "volume_peak_correlation", "", r"\rho_{\psi}", "rank correlation of volume and unevenness of load", -1.0, 1.0
+    ),
+    Quantity(
+        "prompt_cache_correlation", "", r"\rho_{h}", "rank correlation of prompt length and cache hits", -1.0, 1.0
+    ),
     Quantity("rent_usd_per_token", "USD/token", "c_0", "rent over tokens at full load", quoted=_PER_MILLION),
     Quantity("batched_usd_per_token", "USD/token", "c_1", "the same with batches as they come", quoted=_PER_MILLION),
     Quantity("peak_usd_per_token", "USD/token", "c_2", "the same with a load that has a peak", quoted=_PER_MILLION),

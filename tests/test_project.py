@@ -127,6 +127,7 @@ ALLOWED = {  # beyond errors, which everyone may raise
     "costlib.equations": {"costlib.units", "costlib.quantities"},
     "costlib.data": {"costlib.units", "costlib.quantities"},
     "costlib.sweep": {"costlib.equations"},
+    "costlib.sensitivity": {"costlib.uncertainty"},
     "costlib.render": {"costlib.units", "costlib.quantities", "costlib.equations"},
     "costlib.figures": {"costlib.units"},
 }
