@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from costlib import (
-    answers, availability, cases, data, drivers, economics, history, latency, loads, market, prices, sizes, units,
+    answers,
+    availability,
+    cases,
+    data,
+    drivers,
+    economics,
+    history,
+    latency,
+    loads,
+    market,
+    prices,
+    sizes,
+    units,
 )  # fmt: skip
 from costlib import horizons as over_time
 from costlib import workloads as mixes
