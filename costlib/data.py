@@ -50,7 +50,10 @@ class Fact(float):
 
 @dataclass(frozen=True)
 class Field:
-    """One column: what it holds, in which unit, and which column names its source (empty for names and notes)."""
+    """One column: what it holds, in which unit, and which column names its source (empty for names and notes).
+
+    `minimum`, `maximum` and `choices` say what is allowed there, where the description does.
+    """
 
     name: str
     type: str
@@ -58,6 +61,9 @@ class Field:
     quantity: str
     unit: str
     source_field: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ def _table(described: dict[str, Any]) -> Table:
         each["name"]: Field(
             each["name"], each["type"], each.get("description", ""),
             each.get("quantity", ""), each.get("unit", ""), each.get("source_field", ""),
+            *(each.get("constraints", {}).get(limit) for limit in ("minimum", "maximum")),
+            tuple(each.get("constraints", {}).get("enum", ())),
         )
         for each in schema["fields"]
     }  # fmt: skip
@@ -106,7 +114,7 @@ def table(name: str) -> pd.DataFrame:
     Raises InputError, naming file, row and field, when the table does not fit its description.
     """
     about = package()[name]
-    problems = list(_invalid(name))
+    problems = invalid(name)
     if problems:
         raise InputError("\n".join(problems))
     frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
@@ -177,8 +185,9 @@ def check() -> list[str]:
     """Every mistake in the tables and the bibliography, one line each, naming file, row and field. Empty when sound."""
     try:
         problems = [*_undescribed(), *_incomplete_references()]
-        problems += [line for name in package() for line in _invalid(name)]
-        return problems or [line for name in package() for line in (*_unsourced(name), *_unfit(name))]
+        problems += [line for name in package() for line in invalid(name)]
+        checks = (_unsourced, _unfit, _spelled_twice)
+        return problems or [line for name in package() for each in checks for line in each(name)]
     except InputError as error:
         return [str(error)]
 
@@ -191,17 +200,21 @@ def _described(path: Path) -> Any:
     return frictionless.Package(str(path))
 
 
-def _invalid(name: str) -> Iterator[str]:
-    """What frictionless finds wrong with a table."""
-    report = _described(PACKAGE).get_resource(name).validate()
-    for error in report.flatten(["rowNumber", "fieldName", "note", "message"]):
-        line, field, note, message = error
+def invalid(name: str, path: Path | None = None) -> list[str]:
+    """What frictionless finds wrong with a table, or with the file at `path` beside it that may take its place."""
+    resource = _described(PACKAGE).get_resource(name)
+    if path:
+        package_of_all, resource = resource.package, resource.to_copy()
+        resource.path, resource.package = path.name, package_of_all
+    problems = []
+    for line, field, note, message in resource.validate().flatten(["rowNumber", "fieldName", "note", "message"]):
         place = (
             f"data/{package()[name].path.name}"
             + (f", line {line}" if line else "")
             + (f", field {field}" if field else "")
         )
-        yield f"{place}: {note or message}"
+        problems.append(f"{place}: {note or message}")
+    return problems
 
 
 def _undescribed() -> Iterator[str]:
@@ -239,6 +252,18 @@ def _unsourced(name: str) -> Iterator[str]:
                 yield f"{place}: a value without a source in {field.source_field}"
             if field.name.endswith("source") and cell not in bibliography():
                 yield f"{place}: book/references.bib has no {cell!r}{near(cell, bibliography())}"
+
+
+def _spelled_twice(name: str) -> Iterator[str]:
+    """Providers that a table spells in two ways, which would count them as two."""
+    if "provider" not in package()[name].fields:
+        return
+    spelled: dict[str, str] = {}
+    for line, provider in enumerate(table(name)["provider"], start=2):
+        first = spelled.setdefault("".join(filter(str.isalnum, provider.lower())), provider)
+        if first != provider:
+            place = f"data/{package()[name].path.name}, line {line}, field provider"
+            yield f"{place}: {provider!r} is spelled {first!r} above"
 
 
 # In these tables a row names its own quantity: the columns of name, unit, and values from low to high.
