@@ -1,9 +1,10 @@
-"""The `costlib` command: run a notebook, run them all, build the book, check the data."""
+"""The `costlib` command: run a notebook, run them all, build the book, check the data, and renew the prices."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages
+from costlib import book, data, execute, pages, prices, quotes, refresh, vintages
 from costlib.errors import InputError
 
 
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. A mistake of the reader is printed as one error without traceback, and the exit code is 1."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "prices", None):
+            os.environ[quotes.ENVIRONMENT] = str(options.prices.resolve())
+            quotes.given()  # a mistake in them stops here, before any notebook runs
         return options.run(options)
     except InputError as error:
         print(f"costlib {options.command}: {error}", file=sys.stderr)
@@ -37,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
+    uses_prices = [one]
     for name, run, text in (
         ("notebooks", _notebooks, "execute all notebooks into book/executed"),
         ("build", _build, "notebooks, then pages, into _build/html"),
@@ -44,8 +49,76 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=text)
         each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
         each.set_defaults(run=run)
+        uses_prices.append(each)
+    for each in uses_prices:
+        each.add_argument(
+            "--prices", type=Path, metavar="FILE.csv", help="your own quotes, which go before public prices"
+        )
+    _add_prices(commands)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
+
+
+def _add_prices(commands: argparse._SubParsersAction) -> None:
+    """The commands `costlib prices refresh`, `diff`, `import` and `template`."""
+    group = commands.add_parser("prices", help="renew the prices, compare two vintages, check quotes of your own")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    renew = actions.add_parser(
+        "refresh", help="add what the installed genai-prices has changed; exit code 3: held back"
+    )
+    renew.add_argument("--on", metavar="DAY", help="day of the prices; not needed for a release that is known already")
+    renew.add_argument(
+        "--accept", nargs="*", metavar="API_MODEL", help="take doubtful prices of these models, or of all, as they are"
+    )
+    renew.set_defaults(run=_refresh)
+    compare = actions.add_parser("diff", help="what other prices change in the book, in words")
+    for name in ("old", "new"):
+        compare.add_argument(name, help="a day such as 2026-05-01, a price table, or a folder of price tables")
+    compare.set_defaults(run=_diff)
+    own = actions.add_parser("import", help="check a file of your own quotes, and keep it in prices/, outside of git")
+    own.add_argument("file", type=Path)
+    own.set_defaults(run=_import)
+    actions.add_parser("template", help="print an empty file of quotes").set_defaults(run=_template)
+
+
+HELD_BACK = 3  # the exit code of a refresh that held something back
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    if options.on and options.on > str(datetime.datetime.now(datetime.UTC).date()):
+        raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
+    found = refresh.refresh(options.on, options.accept)
+    print(refresh.says(found))
+    return HELD_BACK if any(one.state == refresh.HELD for one in found) else 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    print("computing the book's answers from both", file=sys.stderr, flush=True)
+    print(vintages.diff(options.old, options.new))
+    return 0
+
+
+FAR = 10  # a quote off by this factor from the public price is worth a second look at its unit
+
+
+def _import(options: argparse.Namespace) -> int:
+    found = quotes.read(options.file)
+    for each in found:
+        public = prices.beside(each)
+        other = "no public price" if public is None else f"public: {public:.6g}"
+        far = " LOOK AT THE UNIT" if public and not 1 / FAR < each.value / public < FAR else ""
+        print(f"  {each.says()}; {other}{far}")
+    kept = data.ROOT / "prices" / options.file.name
+    if kept.resolve() != options.file.resolve():
+        execute.write(kept, options.file.read_text("utf-8-sig"))
+    place = kept.relative_to(data.ROOT)
+    print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
+    return 0
+
+
+def _template(_: argparse.Namespace) -> int:
+    print(quotes.template(), end="")
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -52,7 +52,7 @@ class Fact(float):
 class Field:
     """One column: what it holds, in which unit, and which column names its source (empty for names and notes).
 
-    `minimum`, `maximum` and `choices` say what is allowed there, where the description does.
+    `minimum`, `maximum`, `choices` and `pattern` say what is allowed there, where the description does.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Field:
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ class Table:
     key: tuple[str, ...]
     kind: str
     fields: dict[str, Field]
+
+
+def use(folder: Path) -> None:
+    """Take the tables from another folder, described there. For a process that has not computed anything yet."""
+    global FOLDER, PACKAGE
+    FOLDER, PACKAGE = folder, folder / PACKAGE.name
+    for cached in (package, table, _described):
+        cached.cache_clear()
 
 
 @functools.cache
@@ -96,7 +105,7 @@ def _table(described: dict[str, Any]) -> Table:
             each["name"], each["type"], each.get("description", ""),
             each.get("quantity", ""), each.get("unit", ""), each.get("source_field", ""),
             *(each.get("constraints", {}).get(limit) for limit in ("minimum", "maximum")),
-            tuple(each.get("constraints", {}).get("enum", ())),
+            tuple(each.get("constraints", {}).get("enum", ())), each.get("constraints", {}).get("pattern", ""),
         )
         for each in schema["fields"]
     }  # fmt: skip

@@ -88,7 +88,7 @@ def traffic_hosts(gpu: str, contract: str = "on_demand") -> pd.DataFrame:
 
     In base units: `usd_per_gpu_second`, and the quantities of `prices.egress`.
     """
-    rents = prices.rental_rows(gpu, contract)
+    rents = prices.rental_rows(gpu, contract, public=True)
     routes = prices.egress_rows()
     both = [name for name in rents["provider"] if name in set(routes.loc[routes["route"] == "internet", "provider"])]
     rows = [
