@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages, prices, quotes, refresh, vintages
+from costlib import book, data, execute, freshness, pages, prices, quotes
 from costlib.errors import InputError
 
 
@@ -85,14 +85,18 @@ HELD_BACK = 3  # the exit code of a refresh that held something back
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    if options.on and options.on > str(datetime.datetime.now(datetime.UTC).date()):
+    if options.on and freshness.day(options.on) > str(datetime.datetime.now(datetime.UTC).date()):
         raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
+    from costlib import refresh  # with genai-prices, which no other command needs
+
     found = refresh.refresh(options.on, options.accept)
     print(refresh.says(found))
     return HELD_BACK if any(one.state == refresh.HELD for one in found) else 0
 
 
 def _diff(options: argparse.Namespace) -> int:
+    from costlib import vintages  # with all that the chapters compute with
+
     print("computing the book's answers from both", file=sys.stderr, flush=True)
     print(vintages.diff(options.old, options.new))
     return 0

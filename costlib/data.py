@@ -7,7 +7,7 @@ validated by frictionless before their first use, so a broken row is named inste
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,26 @@ class Table:
 
 
 def use(folder: Path) -> None:
-    """Take the tables from another folder, described there. For a process that has not computed anything yet."""
+    """Take the tables from another folder, described there, from here on."""
     global FOLDER, PACKAGE
     FOLDER, PACKAGE = folder, folder / PACKAGE.name
-    for cached in (package, table, _described):
-        cached.cache_clear()
+    forget()
+
+
+_derived: list[Any] = []
+
+
+def derived(function: Callable) -> Callable:
+    """`function` with its results kept, as long as the tables that they were computed from stay the same."""
+    kept = functools.cache(function)
+    _derived.append(kept)
+    return kept
+
+
+def forget() -> None:
+    """Read the tables anew from here on."""
+    for kept in (package, table, _described, *_derived):
+        kept.cache_clear()
 
 
 @functools.cache

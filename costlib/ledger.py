@@ -41,4 +41,4 @@ def append(name: str, rows: Sequence[Mapping[str, str]]) -> None:
         os.replace(beside, about.path)
     finally:
         Path(beside).unlink(missing_ok=True)
-    data.table.cache_clear()
+    data.forget()

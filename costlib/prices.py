@@ -5,8 +5,6 @@ Where the reader gave quotes of their own (`costlib.quotes`), these go before th
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pandas as pd
 
@@ -50,7 +48,7 @@ def offers(on: str | None = None, recent_days: float = RECENT_DAYS, public: bool
     return every.assign(old=days > STALE_DAYS)[(days <= recent_days) | every["quoted"]].reset_index(drop=True)
 
 
-@functools.cache
+@data.derived
 def _offers(on: str, own: tuple[quotes.Quote, ...]) -> pd.DataFrame:
     """`offers` of any age on the day `on`, with the quotes `own` in the place of public rows."""
     frame = data.table("api_token_prices")

@@ -31,6 +31,7 @@ class Finding:
 
     Prices are in USD per million tokens; `old` and `new` are None where there is none. What is held back has a
     `reason`, and becomes what it would be `otherwise` when it is accepted; some things cannot be (empty `otherwise`).
+    What is `corrected` has its price from data/price_overrides.csv.
     """
 
     provider: str
@@ -46,6 +47,7 @@ class Finding:
     note: str = ""
     source: str = feed.SOURCE
     locator: str = ""
+    corrected: bool = False
 
     @property
     def clashes(self) -> bool:
@@ -85,7 +87,7 @@ def findings(on: str | None = None, accept: Sequence[str] | None = None) -> list
             raise InputError(
                 f"data/price_feed.csv follows no api_model {name!r}{near(name, follows['api_model'].unique())}"
             )
-    newest = _newest()
+    newest = newest_rows()
     found: list[Finding] = []
     for _, entry in follows.iterrows():
         each = _together(_of_model(entry, newest.get((entry["provider"], entry["api_model"]), {}), day))
@@ -95,7 +97,7 @@ def findings(on: str | None = None, accept: Sequence[str] | None = None) -> list
     return found
 
 
-def _newest() -> dict[tuple[str, str], dict[str, pd.Series]]:
+def newest_rows() -> dict[tuple[str, str], dict[str, pd.Series]]:
     """The newest row of each kind, by provider and model."""
     table = data.table(TABLE).sort_values("date", kind="stable")
     found: dict[tuple[str, str], dict[str, pd.Series]] = {}
@@ -157,7 +159,9 @@ def _overridden(one: Finding, override: pd.Series, day: str) -> Finding:
     new = None if pd.isna(override[VALUE]) else float(override[VALUE])
     state = OVERRIDDEN if new is None else _state(one.old, one.old_date, new, day)
     cited = {"source": override["source"], "locator": data.text(override, "locator")}
-    return dataclasses.replace(one, new=new, state=state, reason=override["reason"], note=override["reason"], **cited)
+    return dataclasses.replace(
+        one, new=new, state=state, reason=override["reason"], note=override["reason"], corrected=True, **cited
+    )
 
 
 def _doubted(one: Finding, row: pd.Series | None, price: feed.Price, shown: dict, doubt: str) -> Finding:
@@ -237,12 +241,8 @@ def refresh(on: str | None = None, accept: Sequence[str] | None = None) -> list[
 
 def unused_overrides(found: Sequence[Finding]) -> list[str]:
     """Corrections of data/price_overrides.csv whose wrong price the feed does not show any more, as keys."""
-    used = {_key(one) for one in found if _is_overridden(one)}
+    used = {_key(one) for one in found if one.corrected}
     return [key for key in data.table("price_overrides").index if key not in used]
-
-
-def _is_overridden(one: Finding) -> bool:
-    return one.state == OVERRIDDEN or one.source != feed.SOURCE
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def says(found: Sequence[Finding]) -> str:
         f"{len(moved) or 'no'} prices changed or new; {count[SEEN]} seen again after more than {freshness.STALE_DAYS}"
         f" days; {count[SAME]} as they were"
     )
-    corrected = [one for one in found if _is_overridden(one)]
+    corrected = [one for one in found if one.corrected]
     lines += [f"corrected by data/price_overrides.csv, {len(corrected)}:"] * bool(corrected)
     lines += [f"{_line(one)}  {one.reason}" for one in corrected]
     held = [one for one in found if one.state == HELD]
