@@ -81,7 +81,7 @@ def api_pricing() -> dict[str, float]:
         for kind in _KINDS
     }
     request = {model: _request(model) for model in SOLD}
-    offered = market.requests(**REQUEST)
+    offered = market.requests(public=True, **REQUEST)
     return {
         **dict(zip(("C028", "C029", "C030", "C031", "C032", "C033"), listed.values(), strict=True)),
         "C034": float(offered.loc[offered["stands"], "output_premium"].median()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pandas as pd
 
 from costlib import data
@@ -17,7 +19,7 @@ def day(on: str | None = None) -> str:
     if on is None:
         return max(str(data.table(name)["date"].max()) for name in TABLES)
     try:
-        return str(pd.Timestamp(on).date())
+        return datetime.date.fromisoformat(on).isoformat()
     except (TypeError, ValueError) as error:
         raise InputError(f"{on!r} is not a day, such as {day()}") from error
 

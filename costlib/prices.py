@@ -235,7 +235,8 @@ CONTRACTS = {"on_demand": "on demand", "reserved_1yr": "one year", "reserved_3yr
 def rental_markets(gpu: str) -> list[dict]:
     """Who rents `gpu` under which contract: names, 10th percentile, median, 90th percentile, quotes, newest month.
 
-    One entry per contract and class of provider of which quotes are known; prices in USD per GPU-second.
+    `old` says whether that is more than 120 days ago. One entry per contract and class of provider of which quotes are
+    known; prices in USD per GPU-second.
     """
     frame = data.table("gpu_rental_prices")
     frame = frame[(frame["gpu"] == gpu) & (frame["provider_class"] != "index")]
@@ -247,7 +248,8 @@ def rental_markets(gpu: str) -> list[dict]:
                 low, middle, high = rental_range(gpu, contract, provider_class)
                 labels = {"contract": contract, "contract_name": name, "provider_class": provider_class}
                 count = {"quotes": len(rows), "month": str(rows["date"].max())[:7]}
-                found.append({**labels, "low": low, "median": middle, "high": high, **count})
+                old = bool(age(rows["date"]).min() > STALE_DAYS)
+                found.append({**labels, "low": low, "median": middle, "high": high, **count, "old": old})
     return found
 
 

@@ -31,6 +31,7 @@ NAMES = {  # by table: the columns of item, kind and price
     RENTS: ("gpu", "contract", "usd_per_gpu_hour"),
 }
 COLUMNS = ("provider", "item", "kind", "price", "unit", "gpus_per_node", "date", "note")
+UNUSED = ("cache_write",)  # kinds that the book does not compute with
 OPTIONAL = ("gpus_per_node", "note")
 NODE = "USD per node-hour"
 UNITS = {
@@ -69,8 +70,8 @@ class Quote:
 
 
 def kinds(table: str) -> tuple[str, ...]:
-    """The kinds of price that quotes beside `table` can have, as its description says."""
-    return data.package()[table].fields[NAMES[table][1]].choices
+    """The kinds of price that quotes beside `table` can have: those that its description allows and the book uses."""
+    return tuple(kind for kind in data.package()[table].fields[NAMES[table][1]].choices if kind not in UNUSED)
 
 
 def template() -> str:
