@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from costlib import book, data, execute, freshness, pages, prices, quotes
@@ -81,11 +82,16 @@ def _add_prices(commands: argparse._SubParsersAction) -> None:
     actions.add_parser("template", help="print an empty file of quotes").set_defaults(run=_template)
 
 
+def _today() -> str:
+    """The day in UTC. It decides what a command refuses or warns of, never what a page says."""
+    return str(datetime.datetime.now(datetime.UTC).date())
+
+
 HELD_BACK = 3  # the exit code of a refresh that held something back
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    if options.on and freshness.day(options.on) > str(datetime.datetime.now(datetime.UTC).date()):
+    if options.on and freshness.day(options.on) > _today():
         raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
     from costlib import refresh  # with genai-prices, which no other command needs
 
@@ -145,7 +151,7 @@ def _parameter(text: str) -> tuple[str, object]:
 
 
 def _check(_: argparse.Namespace) -> int:
-    problems = data.check()
+    problems = data.check() or freshness.to_come(_today())
     if problems:
         raise InputError("\n".join(["the data are not sound:", *problems]))
     rows = {name: len(data.table(name)) for name in data.package()}
@@ -156,6 +162,9 @@ def _check(_: argparse.Namespace) -> int:
 def _notebooks(options: argparse.Namespace) -> int:
     _check(options)
     given = execute.scenario(options.scenario) if options.scenario else {}
+    age = freshness.age(pd.Series([freshness.day()]), _today())[0]
+    if age > freshness.STALE_DAYS:
+        print(f"the newest prices are {age} days old: make refresh renews them", file=sys.stderr)
     execute.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
         fresh = Path(scratch) / "executed"

@@ -32,3 +32,13 @@ def age(dates: pd.Series, on: str | None = None) -> pd.Series:
 def stale(fact: Fact, on: str | None = None) -> bool:
     """Whether `fact` is a price that was seen more than `STALE_DAYS` before `day(on)`."""
     return fact.table in TABLES and (pd.Timestamp(day(on)) - pd.Timestamp(fact.date)).days > STALE_DAYS
+
+
+def to_come(today: str) -> list[str]:
+    """Prices that are dated after `today`, one line each with file, line and field: a slip, which would age all others."""
+    late = ((name, data.table(name)["date"].reset_index(drop=True)) for name in TABLES)
+    return [
+        f"data/{name}.csv, line {line + 2}, field date: {date} is still to come"
+        for name, dates in late
+        for line, date in dates[dates > today].items()
+    ]

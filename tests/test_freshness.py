@@ -88,3 +88,15 @@ def test_a_provider_spelled_in_two_ways_is_a_mistake(project):
         file.write(row.replace("2026-11-09,AWS,", "2026-11-08,A.W.S.,") + "\n")
     done = project.costlib("check")
     assert done.returncode == 1 and "field provider: 'A.W.S.' is spelled 'AWS' above" in done.stderr
+
+
+def test_a_price_of_a_day_to_come_is_a_mistake(project):
+    path = project.path / "data" / "egress_prices.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:1], lines[1].replace("2026", "2962", 1), *lines[2:]]) + "\n")
+    done = project.costlib("check")
+    assert done.returncode == 1
+    assert (
+        f"data/egress_prices.csv, line 2, field date: {lines[1][:10].replace('2026', '2962')} is still" in done.stderr
+    )
+    assert freshness.to_come(freshness.day()) == []
