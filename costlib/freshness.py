@@ -35,7 +35,7 @@ def stale(fact: Fact, on: str | None = None) -> bool:
 
 
 def to_come(today: str) -> list[str]:
-    """Prices that are dated after `today`, one line each with file, line and field: a slip, which would age all others."""
+    """Prices dated after `today`, a line each with file, line and field: a slip, which would make all others old."""
     late = ((name, data.table(name)["date"].reset_index(drop=True)) for name in TABLES)
     return [
         f"data/{name}.csv, line {line + 2}, field date: {date} is still to come"
