@@ -5,19 +5,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
-from costlib import book, data, execute, freshness, pages, prices, quotes
+from costlib import build, fingerprints
 from costlib.errors import InputError
 
 
@@ -26,8 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if getattr(options, "prices", None):
-            os.environ[quotes.ENVIRONMENT] = str(options.prices.resolve())
-            quotes.given()  # a mistake in them stops here, before any notebook runs
+            os.environ[fingerprints.QUOTES] = str(options.prices.resolve())
         return options.run(options)
     except InputError as error:
         print(f"costlib {options.command}: {error}", file=sys.stderr)
@@ -38,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="costlib", description="Run, build and check the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("run", help="execute one notebook with other parameters")
-    one.add_argument("notebook", help=f"one of: {', '.join(book.notebooks())}")
+    names = sorted(path.stem for path in (build.ROOT / "notebooks").glob("*.ipynb"))
+    one.add_argument("notebook", help=f"one of: {', '.join(names)}")
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
@@ -58,6 +53,61 @@ def _parser() -> argparse.ArgumentParser:
     _add_prices(commands)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from costlib import execute, quotes
+
+    quotes.given()  # a mistake in them stops here, before the notebook runs
+    given = dict(_parameter(text) for text in options.parameter)
+    output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
+    execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
+    print(output)
+    return 0
+
+
+def _parameter(text: str) -> tuple[str, object]:
+    from costlib import execute
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"-p {text!r}: the value cannot be read") from error
+    return name, execute.plain(read if not isinstance(read, datetime.date) else value)
+
+
+def _check(_: argparse.Namespace) -> int:
+    print(build.check())
+    return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The parameters for all notebooks that the scenario sets."""
+    if not options.scenario:
+        return {}
+    from costlib import execute
+
+    return execute.scenario(options.scenario)
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    print(build.check(), file=sys.stderr)
+    with build.alone():
+        build.notebooks(_given(options))
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    began = time.perf_counter()
+    index = build.book(_given(options))
+    print(f"{index}  ({time.perf_counter() - began:.0f} s)")
+    return 0
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
 
 
 def _add_prices(commands: argparse._SubParsersAction) -> None:
@@ -82,26 +132,21 @@ def _add_prices(commands: argparse._SubParsersAction) -> None:
     actions.add_parser("template", help="print an empty file of quotes").set_defaults(run=_template)
 
 
-def _today() -> str:
-    """The day in UTC. It decides what a command refuses or warns of, never what a page says."""
-    return str(datetime.datetime.now(datetime.UTC).date())
-
-
 HELD_BACK = 3  # the exit code of a refresh that held something back
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    if options.on and freshness.day(options.on) > _today():
-        raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
-    from costlib import refresh  # with genai-prices, which no other command needs
+    from costlib import freshness, refresh
 
+    if options.on and freshness.day(options.on) > freshness.today():
+        raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
     found = refresh.refresh(options.on, options.accept)
     print(refresh.says(found))
     return HELD_BACK if any(one.state == refresh.HELD for one in found) else 0
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from costlib import vintages  # with all that the chapters compute with
+    from costlib import vintages
 
     print("computing the book's answers from both", file=sys.stderr, flush=True)
     print(vintages.diff(options.old, options.new))
@@ -112,111 +157,24 @@ FAR = 10  # a quote off by this factor from the public price is worth a second l
 
 
 def _import(options: argparse.Namespace) -> int:
+    from costlib import execute, prices, quotes
+
     found = quotes.read(options.file)
     for each in found:
         public = prices.beside(each)
         other = "no public price" if public is None else f"public: {public:.6g}"
         far = " LOOK AT THE UNIT" if public and not 1 / FAR < each.value / public < FAR else ""
         print(f"  {each.says()}; {other}{far}")
-    kept = data.ROOT / "prices" / options.file.name
+    kept = build.ROOT / "prices" / options.file.name
     if kept.resolve() != options.file.resolve():
         execute.write(kept, options.file.read_text("utf-8-sig"))
-    place = kept.relative_to(data.ROOT)
+    place = kept.relative_to(build.ROOT)
     print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
     return 0
 
 
 def _template(_: argparse.Namespace) -> int:
+    from costlib import quotes
+
     print(quotes.template(), end="")
     return 0
-
-
-def _run(options: argparse.Namespace) -> int:
-    given = dict(_parameter(text) for text in options.parameter)
-    output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
-    execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
-    print(output)
-    return 0
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"-p {text!r}: the value cannot be read") from error
-    return name, execute.plain(read if not isinstance(read, datetime.date) else value)
-
-
-def _check(_: argparse.Namespace) -> int:
-    problems = data.check() or freshness.to_come(_today())
-    if problems:
-        raise InputError("\n".join(["the data are not sound:", *problems]))
-    rows = {name: len(data.table(name)) for name in data.package()}
-    print(f"{sum(rows.values())} rows in {len(rows)} tables, {len(data.bibliography())} sources: sound")
-    return 0
-
-
-def _notebooks(options: argparse.Namespace) -> int:
-    _check(options)
-    given = execute.scenario(options.scenario) if options.scenario else {}
-    age = freshness.age(pd.Series([freshness.day()]), _today())[0]
-    if age > freshness.STALE_DAYS:
-        print(f"the newest prices are {age} days old: make refresh renews them", file=sys.stderr)
-    execute.BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
-        fresh = Path(scratch) / "executed"
-        names = book.notebooks()
-        print(f"executing {len(names)} notebooks", file=sys.stderr)
-        failures = execute.run_all(names, fresh, given)
-        if failures:
-            kept = execute.BUILD / "failed"
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(fresh, kept, ignore=lambda _, files: [f for f in files if not f.endswith(".failed.ipynb")])
-            told = "\n\n".join(failures).replace(str(fresh), str(kept))
-            raise InputError(f"{told}\n\nnothing is published; partial notebooks are in {kept}")
-        _write_pages(fresh)
-        execute.publish(fresh, execute.EXECUTED)
-    return 0
-
-
-def _write_pages(folder: Path) -> None:
-    """The generated pages, beside the executed notebooks that they refer to."""
-    texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
-    labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
-    shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    for name, text in {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
-
-
-def _build(options: argparse.Namespace) -> int:
-    began = time.perf_counter()
-    _notebooks(options)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".html-") as scratch:
-        print("setting the pages", file=sys.stderr, flush=True)
-        status, log = _set_pages(Path(scratch))
-        html = Path(scratch) / "_build" / "html"
-        if status or not (html / "index.html").exists():
-            raise InputError(f"{log}\nthe pages have mistakes (above); the last good book stands untouched")
-        execute.publish(html, execute.BUILD / "html")
-    print(f"{execute.BUILD / 'html' / 'index.html'}  ({time.perf_counter() - began:.0f} s)")
-    return 0
-
-
-def _set_pages(folder: Path) -> tuple[int, str]:
-    """Run jupyter-book into `folder`, warnings as errors, showing how far it is. Returns its exit code and its log."""
-    program = Path(sys.executable).parent / "jupyter-book"
-    command = [str(program), "build", str(data.ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
-    lines, shown = [], ""
-    with subprocess.Popen(
-        command, cwd=data.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        for line in running.stdout:
-            lines.append(line)
-            stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
-            if stage and stage[1] != shown:
-                shown = stage[1]
-                print(f"  {shown}", file=sys.stderr, flush=True)
-    return running.returncode, "".join(lines)

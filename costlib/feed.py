@@ -9,11 +9,12 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, TieredPrices
+from typing import TYPE_CHECKING
 
 from costlib.errors import InputError
+
+if TYPE_CHECKING:  # loaded only where it is used: no other command needs it
+    from genai_prices.types import ModelInfo, TieredPrices
 
 SOURCE = "pydantic_2026_genai_prices"
 BATCH = {"processing": "batch"}
@@ -52,6 +53,8 @@ def prices(provider: str, model: str, day: str) -> tuple[dict[str, Price], str]:
     Raises LookupError when the feed has no such provider or model: a model's own name must fit, since the feed also
     knows others by the first letters of their names.
     """
+    from genai_prices import data_snapshot
+
     snapshot = data_snapshot.get_snapshot()
     if snapshot.from_auto_update:
         raise InputError("genai-prices has fetched data at run time; only those of the installed release are read")
@@ -68,6 +71,8 @@ def prices(provider: str, model: str, day: str) -> tuple[dict[str, Price], str]:
 
 def _price(model: ModelInfo, key: str, context: dict[str, str] | None, day: str) -> Price | None:
     """One price over the hours of `day`; None where there is none."""
+    from genai_prices.types import TieredPrices
+
     values = [
         getattr(model.get_prices(moment, context), key)
         for moment in _moments(day)

@@ -24,6 +24,16 @@ def day(on: str | None = None) -> str:
         raise InputError(f"{on!r} is not a day, such as {day()}") from error
 
 
+def today() -> str:
+    """The day in UTC, by the clock: for what a command refuses or warns of, never for a page."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def days(earlier: str, later: str) -> int:
+    """How many days there are between two days."""
+    return (pd.Timestamp(later) - pd.Timestamp(earlier)).days
+
+
 def age(dates: pd.Series, on: str | None = None) -> pd.Series:
     """How many days before `day(on)` each of `dates` is."""
     return (pd.Timestamp(day(on)) - pd.to_datetime(dates)).dt.days
@@ -31,7 +41,7 @@ def age(dates: pd.Series, on: str | None = None) -> pd.Series:
 
 def stale(fact: Fact, on: str | None = None) -> bool:
     """Whether `fact` is a price that was seen more than `STALE_DAYS` before `day(on)`."""
-    return fact.table in TABLES and (pd.Timestamp(day(on)) - pd.Timestamp(fact.date)).days > STALE_DAYS
+    return fact.table in TABLES and days(fact.date, day(on)) > STALE_DAYS
 
 
 def to_come(today: str) -> list[str]:

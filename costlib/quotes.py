@@ -1,6 +1,6 @@
 """Quotes of the reader's own: negotiated rents and rates, read from a file that is no part of the book's tables.
 
-The file is named by the environment variable `ENVIRONMENT`, which `costlib build --prices FILE.csv` sets. Where a quote
+The file is named by the environment's `QUOTES`, which `costlib build --prices FILE.csv` sets. Where a quote
 fits a model or a GPU it goes before all public prices.
 """
 
@@ -21,8 +21,8 @@ import pandas as pd
 from costlib import data, units
 from costlib.data import Fact
 from costlib.errors import InputError, near
+from costlib.fingerprints import QUOTES
 
-ENVIRONMENT = "COSTLIB_PRICES"
 FACTS = "own_quotes"  # the table that facts from a quote name; it is not among the book's
 TOKENS, RENTS = "api_token_prices", "gpu_rental_prices"  # the tables that the two sorts of quote stand beside
 ITEMS = {TOKENS: "api_models", RENTS: "accelerators"}  # the tables whose keys name what is quoted
@@ -215,7 +215,7 @@ def _halves(found: list[Quote]) -> Iterator[str]:
 
 def given() -> list[Quote]:
     """The quotes in force: the newest of each provider, item and kind in the file that the environment names."""
-    path = os.environ.get(ENVIRONMENT)
+    path = os.environ.get(QUOTES)
     return list(_given(path)) if path else []
 
 
@@ -246,4 +246,4 @@ def fact(table: str, key: str) -> Fact:
 
 def file_name() -> str:
     """The name of the file of quotes, without its place."""
-    return Path(os.environ[ENVIRONMENT]).name
+    return Path(os.environ[QUOTES]).name

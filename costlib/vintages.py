@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import book, cases, data, economics, execute, freshness, horizons, prices, quotes, tiers, units
+from costlib import book, cases, data, economics, execute, fingerprints, freshness, horizons, prices, tiers, units
 from costlib.errors import InputError
 
 SAME = 1e-9  # relative; prices and answers closer than this are the same
@@ -29,7 +29,7 @@ def answers(folder: Path | None = None) -> dict[str, Any]:
     `offers`, `rents`, `traffic`: prices by their names for people; `cases`: by name the answers of the default
     parameters and of each scenario. With `folder`, in a process of its own.
     """
-    os.environ.pop(quotes.ENVIRONMENT, None)
+    os.environ.pop(fingerprints.QUOTES, None)
     if folder:
         data.use(folder)
     scenarios = {path.stem: execute.scenario(path.stem) for path in sorted(execute.SCENARIOS.glob("*.yml"))}

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from costlib import article, cli, data, economics, market, prices, quotes, units
+from costlib import article, cli, data, economics, fingerprints, market, prices, quotes, units
 from costlib.errors import InputError
 
 HEAD = "provider,item,kind,price,unit,gpus_per_node,date,note\n"
@@ -18,7 +18,7 @@ def own(tmp_path, monkeypatch):
     def use(*rows):
         path = tmp_path / f"quotes{len(list(tmp_path.iterdir()))}.csv"
         path.write_text(HEAD + "".join(rows))
-        monkeypatch.setenv(quotes.ENVIRONMENT, str(path))
+        monkeypatch.setenv(fingerprints.QUOTES, str(path))
         return path
 
     return use
@@ -245,7 +245,7 @@ def test_a_wrong_file_keeps_nothing_and_stops_a_build_before_it_begins(project):
     for line in (("prices", "import", mine), ("build", "--prices", mine), ("run", "roofline", "--prices", mine)):
         done = project.costlib(*line)
         assert done.returncode == 1 and "mine.csv, line 2, field price" in done.stderr
-        assert "executing" not in done.stderr
+        assert "to execute" not in done.stderr
     assert not (project.path / "prices").exists()
 
 
