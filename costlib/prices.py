@@ -229,7 +229,7 @@ def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
     }
 
 
-@functools.cache
+@data.derived
 def contract_ratio(contract: str) -> float:
     """The price of a GPU under `contract` over its price on demand: the median of the offers that quote both.
 
