@@ -91,10 +91,12 @@ REQUEST = {"input_tokens": 1000, "output_tokens": 300}
 def api_pricing() -> dict[str, float]:
     """Prices of three models at their developers, the market's premium, and the article's request at its own prices."""
     listed = {
-        (model, kind): float(prices.offer(model, provider)[kind]) for model, provider in SOLD.items() for kind in _KINDS
+        (model, kind): float(prices.offer(model, provider, public=True)[kind])
+        for model, provider in SOLD.items()
+        for kind in _KINDS
     }
     request = {model: _request(model) for model in SOLD}
-    offered = market.requests(**REQUEST)
+    offered = market.requests(public=True, **REQUEST)
     return {
         **dict(zip(("C028", "C029", "C030", "C031", "C032", "C033"), listed.values(), strict=True)),
         "C034": float(offered.loc[offered["stands"], "output_premium"].median()),
@@ -169,7 +171,7 @@ def spares(needed: int, target: float = TARGET) -> float:
 
 def one_year() -> data.Fact:
     """The median of the newest quotes for an H100 with a commitment of a year."""
-    return prices.rental(GPU, "reserved_1yr")
+    return prices.rental(GPU, "reserved_1yr", public=True)
 
 
 def in_unit(claim: str, value: float) -> float:

@@ -254,3 +254,14 @@ def publish(new: Path, old: Path) -> None:
             aside.rename(old)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a small file whole: it is there only once it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        beside.write_text(text, "utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
