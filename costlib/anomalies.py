@@ -40,17 +40,19 @@ def deviations(series: np.ndarray, baseline: int = BASELINE) -> tuple[np.ndarray
     The usual is the median over the first `baseline` days; the second result is their spread, in logs, without the
     last axis. Days without data lie at the usual.
     """
-    weekday = np.arange(series.shape[-1]) % 7
+    first, weekday = series[..., :baseline], np.arange(series.shape[-1]) % 7
     usual = np.empty_like(series)
     for each in range(7):
-        days = weekday == each
-        usual[..., days] = np.nanmedian(series[..., :baseline][..., days[:baseline]], axis=-1, keepdims=True)
+        alike = first[..., weekday[:baseline] == each]
+        usual[..., weekday == each] = (
+            np.nanmedian(alike, axis=-1, keepdims=True) if np.isfinite(alike).any() else np.nan
+        )
     above = np.nan_to_num(series - usual)
     spread = GAUSS * np.median(np.abs(above[..., :baseline]), axis=-1)
     return above, np.maximum(spread, 1e-3)  # a tenth of a per cent: days that are all alike still vary by rounding
 
 
-# --- detectors: scores of each day, in deviations ----------------------------------------------------------------------
+# --- detectors: scores of each day, in deviations --------------------------------------------------------------------
 
 
 def ewma(z: np.ndarray) -> np.ndarray:
@@ -71,9 +73,12 @@ def cusum(z: np.ndarray) -> np.ndarray:
     return score
 
 
-def split(z: np.ndarray) -> tuple[int, float]:
-    """Where the mean of `z` changes most, and the root of the squared error that a change there explains, with sign."""
-    place = ruptures.KernelCPD(kernel="linear", min_size=2).fit(z[:, None]).predict(n_bkps=1)[0]
+def split(z: np.ndarray, shortest: int = 2) -> tuple[int, float]:
+    """Where the mean of `z` changes most, and the root of the squared error that a change there explains, with sign.
+
+    No part is shorter than `shortest` days. By kernel change-point detection :cite:`truong_2020_ruptures`.
+    """
+    place = ruptures.KernelCPD(kernel="linear", min_size=shortest).fit(z[:, None]).predict(n_bkps=1)[0]
     rise = z[place:].mean() - z[:place].mean()
     return int(place), float(np.sign(rise) * np.sqrt(place * (len(z) - place) / len(z)) * abs(rise))
 
@@ -132,7 +137,8 @@ def threshold(score: np.ndarray, per_month: float) -> float:
 @dataclass(frozen=True)
 class Judged:
     """One detector on one watch: its threshold, and on logs that had no part in it: false alarms per month with their
-    standard error, and by kind of fault the share found within `SOON` days and the median delay in days."""
+    standard error, and by kind of fault the share found within `SOON` days and the median delay in days.
+    """
 
     detector: str
     watch: str
@@ -147,9 +153,7 @@ TOKEN_ONLY, ALL = "cost per token", "all three series"
 AFTER = 28  # days after the start of a fault that are looked at
 
 
-def judge(
-    seed: int, quiet: int, faulty: int, rise: float, per_month: float, fixed: float, on: str
-) -> list[Judged]:
+def judge(seed: int, quiet: int, faulty: int, rise: float, per_month: float, fixed: float, on: str) -> list[Judged]:
     """Set and judge every detector, watching cost per token alone and all three series, on synthetic logs.
 
     `quiet` logs without a fault set the thresholds, as many others count false alarms, and `faulty` logs of each kind

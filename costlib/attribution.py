@@ -67,7 +67,8 @@ def sums(rows: pd.DataFrame, weights: Mapping[Any, float], cells: pd.Index) -> t
 
 def factors(before: tuple[np.ndarray, ...], after: tuple[np.ndarray, ...]) -> tuple[Factors, Factors]:
     """The factors of two periods given as `sums`. What one of them leaves open, such as the price of a kind of token
-    that it did not use, is taken from the other, so that it has no effect of its own."""
+    that it did not use, is taken from the other, so that it has no effect of its own.
+    """
     states = [_ratios(*before), _ratios(*after)]
     first, second = ({} for _ in states)
     for name in FACTORS:
@@ -134,9 +135,7 @@ def matched(days: pd.DatetimeIndex, earlier: pd.DatetimeIndex) -> dict[pd.Timest
     return weights
 
 
-def change(
-    rows: pd.DataFrame, earlier: pd.DatetimeIndex, days: pd.DatetimeIndex
-) -> tuple[pd.DataFrame, pd.Series]:
+def change(rows: pd.DataFrame, earlier: pd.DatetimeIndex, days: pd.DatetimeIndex) -> tuple[pd.DataFrame, pd.Series]:
     """What changed from the days `earlier` to `days`, the days of the week matched.
 
     Returns the effects on USD per day, a row per cell and a column per factor, and those on USD per token by factor;

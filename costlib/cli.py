@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages
+from costlib import book, data, execute, pages, report, usage
 from costlib.errors import InputError
 
 
@@ -44,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=text)
         each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
         each.set_defaults(run=run)
+    logs = commands.add_parser("usage", help="a reader's own usage log").add_subparsers(required=True, metavar="WHAT")
+    own = logs.add_parser("report", help="a page and tables of costs from a log with OpenTelemetry's GenAI names")
+    own.add_argument("log", type=Path, metavar="LOG", help="a .parquet, .csv, or OTLP .json or .jsonl file")
+    own.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to put report.html and two CSV files")
+    own.add_argument("--prices", type=Path, metavar="FILE", help="own prices: a CSV like data/api_token_prices.csv")
+    own.add_argument("--bill", metavar="USD", help="what was billed for the log, to be set beside it")
+    own.set_defaults(run=_report)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -53,6 +60,32 @@ def _run(options: argparse.Namespace) -> int:
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Price a log, and run the chapter on monitoring with it."""
+    import nbformat
+
+    source = options.log.resolve()
+    folder = (options.output or execute.BUILD / "usage" / source.stem).resolve()
+    given = {
+        "log": str(source),
+        "own_prices": options.prices and str(options.prices.resolve()),
+        "bill_usd": options.bill,
+    }
+    print(f"pricing {source.name}", file=sys.stderr, flush=True)
+    log = usage.read(source, given["own_prices"])
+    written = log.write(folder)
+    print("looking at it over time (about half a minute)", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        executed = Path(scratch) / "monitoring.ipynb"
+        execute.run("monitoring", {name: value for name, value in given.items() if value}, executed)
+        cells = nbformat.read(executed, as_version=4).cells
+    page = folder / "report.html"
+    page.write_text(report.page(cells, f"What {source.name} cost"), "utf-8")
+    for path in (page, *written):
+        print(path)
     return 0
 
 

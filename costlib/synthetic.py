@@ -39,9 +39,10 @@ class Product:
 
 
 PRODUCTS = (
-    Product("chat", "openai", "gpt_4_1", "gpt-4.1-2025-04-14", 300, 0.5, "azure_conversation", "deepseek_cache_hit_share"),
-    Product("code", "deepseek", "deepseek_v4_pro", "deepseek-v4-pro", 150, 0.2, "azure_code", "alibaba_hit_share_high"),
-    Product("reports", "anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6", 30, 1.0, "azure_code",
+    Product("chat", "openai", "gpt_4_1", "gpt-4.1-2025-04-14", 200, 0.5, "azure_conversation",
+            "deepseek_cache_hit_share"),
+    Product("code", "deepseek", "deepseek_v4_pro", "deepseek-v4-pro", 320, 0.2, "azure_code", "alibaba_hit_share_high"),
+    Product("reports", "anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6", 16, 1.0, "azure_code",
             "mooncake_conversation_hit_share", 0.5),
 )  # fmt: skip
 DEARER = ("anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6")  # what a request is sent to when its model is switched
@@ -83,6 +84,15 @@ def lengths(trace: str, side: str) -> tuple[float, float]:
     return float(np.log(median)), float(np.sqrt(2 * np.log(mean / median)))
 
 
+def facts() -> dict[str, cases.Fact]:
+    """The published figures that the requests are drawn from, by name."""
+    names = {f"{p.trace}_{side}_tokens_{which}" for p in PRODUCTS for side in ("input", "output") for which in _KNOWN}
+    return {name: cases.published(name) for name in sorted(names | {product.cache for product in PRODUCTS})}
+
+
+_KNOWN = ("median", "mean")
+
+
 def prices(on: str) -> np.ndarray:
     """USD per token on a day: by model, now or batch, and input, cached input, output."""
     table = price_list.periods()
@@ -121,7 +131,9 @@ def _expected(product: Product, price: np.ndarray) -> dict[str, float]:
     hit, batch = float(cases.published(product.cache)), np.array([1 - product.batch, product.batch])
     read, fresh, wrote = batch @ ((1 - hit) * price[:, 0] + hit * price[:, 1]), batch @ price[:, 0], batch @ price[:, 2]
     costs = {"prompts": prompt * read, "answers": answer * wrote, "all": prompt * read + answer * wrote}
-    return {name: product.requests * usd for name, usd in {**costs, "uncached": prompt * fresh + answer * wrote}.items()}
+    return {
+        name: product.requests * usd for name, usd in {**costs, "uncached": prompt * fresh + answer * wrote}.items()
+    }
 
 
 def requests(rng: np.random.Generator, days: int = DAYS, fault: Fault | None = None) -> Requests:
@@ -174,27 +186,40 @@ def daily(made: Requests, price: np.ndarray, days: int = DAYS, fault: Fault | No
 # --- a log to look at ------------------------------------------------------------------------------------------------
 
 
-def log(seed: int, start: str = START, days: int = DAYS) -> pd.DataFrame:
+CACHE = Fault("cache", 45, DAYS, 0.9)
+LOOP = Fault("runaway", 101, 111, 1.0)
+
+
+def planted() -> dict[str, str]:
+    """When what happens in `log`, in words: the faults, and the change of a listed price."""
+    days = pd.date_range(START, periods=DAYS).strftime("%Y-%m-%d")
+    table = price_list.periods()
+    changed = table[(table["provider"] == PRODUCTS[1].provider) & (table["model"] == PRODUCTS[1].model)]["valid_from"]
+    listed = [day for day in changed.dt.strftime("%Y-%m-%d") if days[0] < day <= days[-1]]
+    known = {"first": PRODUCTS[0].name, "cache": days[CACHE.start], "loop": days[LOOP.start], "end": days[LOOP.end]}
+    return {**known, "price": " and ".join(listed) or "no day of the log"}
+
+
+def log(seed: int) -> pd.DataFrame:
     """A synthetic log under OpenTelemetry's names, with two planted faults, and a few rows that no price fits.
 
     The cache of the first product stops hitting after six weeks, for good; one of its users runs away for ten days from
     the fifteenth week on. Prices change as in the book's list.
     """
     rng = np.random.default_rng(seed)
-    half = requests(rng, days, Fault("cache", 45, days, 0.9))
-    loop = requests(rng, days, Fault("runaway", 101, 111, 1.0))
-    added = (loop.product == 0) & (loop.user == USERS - 1) & (loop.day >= 101) & (loop.day < 111)
+    half, loop = requests(rng, DAYS, CACHE), requests(rng, DAYS, LOOP)
+    added = (loop.product == 0) & (loop.user == USERS - 1) & (loop.day >= LOOP.start) & (loop.day < LOOP.end)
     both = Requests(*(np.concatenate([getattr(half, n), getattr(loop, n)[added]]) for n in Requests.__annotations__))
-    return _spoiled(_frame(rng, both, start), rng)
+    return _spoiled(_frame(rng, both), rng)
 
 
-def _frame(rng: np.random.Generator, made: Requests, start: str) -> pd.DataFrame:
+def _frame(rng: np.random.Generator, made: Requests) -> pd.DataFrame:
     """Requests as a log in the order of time, the hour of the day as people work."""
     n, models = len(made.day), [(each.provider, each.logged) for each in PRODUCTS] + [(DEARER[0], DEARER[2])]
     seconds = made.day * 86_400 + np.clip(rng.normal(13, 3.5, n), 0, 23.999) * 3600
     order = np.argsort(seconds, kind="stable")
     frame = pd.DataFrame({
-        "startTimeUnixNano": pd.Timestamp(start).value + (seconds * 1e9).astype(np.int64),
+        "startTimeUnixNano": pd.Timestamp(START).value + (seconds * 1e9).astype(np.int64),
         "traceId": [f"{each:032x}" for each in range(n)], "spanId": [f"{each:016x}" for each in range(n)],
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": np.array([each for each, _ in models])[made.model],

@@ -6,41 +6,20 @@ splitting the bill adds up to it. A row that cannot be priced keeps its number a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from costlib import price_list
+from costlib import logfile, price_list
 from costlib.errors import InputError, near
+from costlib.logfile import quoted, text
 
 PICO = 10**12  # pico-USD in a USD
-CENT = PICO // 100
 MOST_TOKENS = 10**9  # of one request; more is taken for a mistake
 NONE = "(none)"  # stands for a user or product that the log does not give
 
-# What a column may be called, newest name first: the GenAI conventions, those of users and services, and OTLP's fields.
-NAMES = {
-    "time": ("startTimeUnixNano", "start_time", "timestamp", "time"),
-    "trace": ("traceId", "trace_id"),
-    "span": ("spanId", "span_id"),
-    "operation": ("gen_ai.operation.name",),
-    "provider": ("gen_ai.provider.name", "gen_ai.system"),
-    "name": ("gen_ai.response.model", "gen_ai.request.model"),
-    "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
-    "output": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
-    "cached": ("gen_ai.usage.cache_read.input_tokens",),
-    "written": ("gen_ai.usage.cache_creation.input_tokens",),
-    "tier": ("openai.response.service_tier", "openai.request.service_tier", "service_tier"),
-    "user": ("user.id", "enduser.id"),
-    "product": ("service.name",),
-}
-REQUIRED = ("time", "name", "input", "output")
-BILLED = ("chat", "generate_content", "text_completion", "embeddings")  # other operations only enclose these
 TIERS = {"": False, "auto": False, "default": False, "standard": False, "batch": True}  # name: whether a batch job
 SPLITS = ("day", "product", "user", "provider", "model", "batch")
 
@@ -56,7 +35,7 @@ class Unpriced:
 
 
 class Log:
-    """A usage log whose rows are checked and priced. `source` is its name for people; `ignored` rows are no requests."""
+    """A log whose rows are checked and priced. `source` is its name for people; `ignored` rows were no requests."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, source: str, ignored: int) -> None:
         self._connection, self.source, self.ignored = connection, source, ignored
@@ -86,7 +65,7 @@ class Log:
         for each in split:
             if each not in SPLITS:
                 raise InputError(f"a log cannot be split by {each!r}{near(each, SPLITS)}")
-        keys, columns = ", ".join(map(_quoted, split)), ("requests", *_SUMS, *_AMOUNTS)
+        keys, columns = ", ".join(map(quoted, split)), ("requests", *_SUMS, *_AMOUNTS)
         sums = ", ".join(f"sum({each})::HUGEINT" for each in (*_SUMS, *_AMOUNTS))
         found = self.query(
             f"SELECT {keys}, count(*), {sums} FROM requests WHERE reason IS NULL GROUP BY {keys}"
@@ -119,41 +98,36 @@ class Log:
         Amounts are exact decimals of USD; text that a spreadsheet would run as a formula gets an apostrophe before it.
         """
         keys = ", ".join(f'"{each}"' for each in SPLITS)
-        shown = ", ".join(f'{_harmless(each) if each in _TEXTS else _quoted(each)} AS "{each}"' for each in SPLITS)
+        shown = ", ".join(f'{_harmless(each) if each in _TEXTS else quoted(each)} AS "{each}"' for each in SPLITS)
         grouped = f"(SELECT {keys}, count(*) AS requests, {', '.join(f'sum({s})::HUGEINT AS {s}' for s in _SUMS)},"
         grouped += f" sum(pico)::HUGEINT AS pico FROM requests WHERE reason IS NULL GROUP BY {keys})"
         texts = {
             "costs": f"SELECT {shown}, requests, {', '.join(_SUMS)}, {_USD} AS usd FROM {grouped} ORDER BY ALL",
-            "requests": f'SELECT "row", strftime(time, \'%Y-%m-%dT%H:%M:%SZ\') AS time, {shown},'
+            "requests": f"SELECT \"row\", strftime(time, '%Y-%m-%dT%H:%M:%SZ') AS time, {shown},"
             f" {_harmless('name')} AS model_in_log, input, cached, output, {_USD} AS usd, reason AS unpriced"
             ' FROM requests ORDER BY "row"',
         }
         folder.mkdir(parents=True, exist_ok=True)
         for name, sql in texts.items():
-            self._connection.execute(f"COPY ({sql}) TO {_text(folder / f'{name}.csv')} (HEADER)")
+            self._connection.execute(f"COPY ({sql}) TO {text(folder / f'{name}.csv')} (HEADER)")
         return [folder / f"{name}.csv" for name in texts]
 
 
 _SUMS = ("input", "cached", "output")
 _AMOUNTS = ("paid_input_pico", "paid_cached_pico", "paid_output_pico", "pico")
 _TEXTS = ("product", "user", "provider", "model")
-_USD = f"CASE WHEN pico IS NOT NULL THEN (pico // {PICO})::VARCHAR || '.' || lpad((pico % {PICO})::VARCHAR, 12, '0') END"
+_USD = (
+    f"CASE WHEN pico IS NOT NULL THEN (pico // {PICO})::VARCHAR || '.' || lpad((pico % {PICO})::VARCHAR, 12, '0') END"
+)
 _FORMULA = "^[=+@\\-\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 def _harmless(name: str) -> str:
-    return f"CASE WHEN regexp_matches({_quoted(name)}, {_text(_FORMULA)}) THEN '''' || {_quoted(name)} ELSE {_quoted(name)} END"
+    column = quoted(name)
+    return f"CASE WHEN regexp_matches({column}, {text(_FORMULA)}) THEN '''' || {column} ELSE {column} END"
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
+# --- reading and pricing ---------------------------------------------------------------------------------------------
 
 
 def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -> Log:
@@ -167,83 +141,18 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
     source = "the frame" if isinstance(log, pd.DataFrame) else str(log)
     prices = price_list.periods(own_prices)
     try:
-        ignored = _load(connection, log, source)
+        ignored = logfile.load(connection, log, source)
         _price(connection, prices)
     except duckdb.Error as error:
         raise InputError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
     return Log(connection, source, ignored)
 
 
-def _load(connection: duckdb.DuckDBPyConnection, log: Path | str | pd.DataFrame, source: str) -> int:
-    """Put the rows of the log into a table `raw` of texts under our own names. Returns how many are no requests."""
-    if isinstance(log, pd.DataFrame):
-        connection.register("logged", log)
-    else:
-        connection.execute(f"CREATE VIEW logged AS {_from_file(Path(log))}")
-    columns = [name for name, *_ in connection.execute("DESCRIBE logged").fetchall()]
-    for ours in REQUIRED:
-        if not set(NAMES[ours]) & set(columns):
-            raise InputError(f"{source} has no column {' or '.join(NAMES[ours])}{near(NAMES[ours][0], columns)}")
-    chosen = ", ".join(f"{_first(NAMES[ours], columns)} AS {ours}" for ours in NAMES)
-    connection.execute(f'CREATE TABLE raw AS SELECT row_number() OVER () AS "row", {chosen} FROM logged')
-    other = f"operation IS NOT NULL AND operation NOT IN ({', '.join(map(_text, BILLED))})"
-    other += " OR coalesce(operation, provider, name, input, output) IS NULL"
-    ignored = connection.execute(f"SELECT count(*) FROM raw WHERE {other}").fetchone()[0]
-    connection.execute(f"DELETE FROM raw WHERE {other}")
-    return ignored
-
-
-def _first(names: Iterable[str], columns: Sequence[str]) -> str:
-    """SQL for the first of `names` that a row fills; empty text counts as nothing."""
-    there = [f"nullif(trim({_quoted(name)}::VARCHAR), '')" for name in names if name in columns]
-    return f"coalesce({', '.join(there)}, NULL)" if there else "NULL::VARCHAR"
-
-
-def _from_file(path: Path) -> str:
-    """SQL that reads a file by its ending. Raises InputError when there is none, or for another ending."""
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    if path.suffix == ".parquet":
-        return f"SELECT * FROM read_parquet({_text(path)})"
-    if path.suffix == ".csv":
-        return f"SELECT * FROM read_csv({_text(path)}, header = true, all_varchar = true, null_padding = true)"
-    if path.suffix in (".json", ".jsonl"):
-        return _from_otlp(path)
-    raise InputError(f"{path} is not allowed: a log ends in .parquet, .csv, .json or .jsonl (OTLP)")
-
-
-def _from_otlp(path: Path) -> str:
-    """SQL for the spans of OTLP-JSON: a column per field and attribute that `NAMES` knows, resource's below span's."""
-    value = '{"stringValue": "VARCHAR", "intValue": "VARCHAR", "doubleValue": "VARCHAR", "boolValue": "VARCHAR"}'
-    attributes = f'[{{"key": "VARCHAR", "value": {value}}}]'
-    span = f'{{"traceId": "VARCHAR", "spanId": "VARCHAR", "startTimeUnixNano": "VARCHAR", "attributes": {attributes}}}'
-    resource = f'{{"resource": {{"attributes": {attributes}}}, "scopeSpans": [{{"spans": [{span}]}}]}}'
-    fields = ("traceId", "spanId", "startTimeUnixNano")
-    columns = [f"span.{name} AS {_quoted(name)}" for name in fields]
-    columns += [f"{_attribute(name)} AS {_quoted(name)}" for names in NAMES.values() for name in names if "." in name]
-    return (
-        f"SELECT {', '.join(columns)} FROM (SELECT own, unnest(spans) AS span FROM (SELECT r.resource.attributes AS own,"
-        f" unnest(r.scopeSpans).spans AS spans FROM (SELECT unnest(from_json(json -> 'resourceSpans', '[{resource}]'))"
-        f" AS r FROM read_json_objects({_text(path)}, maximum_object_size = {path.stat().st_size + 2**24}))))"
-    )
-
-
-def _attribute(name: str) -> str:
-    """SQL for the value of an attribute of a span, else of its resource, as text."""
-
-    def of(where: str) -> str:
-        found = f"list_filter({where}, lambda a: a.key = {_text(name)})[1].value"
-        return f"{found}.stringValue, {found}.intValue, {found}.doubleValue, {found}.boolValue"
-
-    return f"coalesce({of('span.attributes')}, {of('own')})"
-
-
-# --- checks and prices -----------------------------------------------------------------------------------------------
-
-
 def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
     """Make the table `requests` of `raw`: numbers, the price of each row's day, its cost, or the reason why none."""
-    pairs = connection.execute("SELECT DISTINCT coalesce(provider, ''), name FROM raw WHERE name IS NOT NULL").fetchall()
+    pairs = connection.execute(
+        "SELECT DISTINCT coalesce(provider, ''), name FROM raw WHERE name IS NOT NULL"
+    ).fetchall()
     known = set(zip(prices["provider"], prices["model"], strict=True))
     found = [(*pair, *price_list.keys(*pair, known)) for pair in pairs]
     named = pd.DataFrame(found, columns=["logged_provider", "logged_name", "provider", "model"], dtype="string")
@@ -258,7 +167,8 @@ def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
 def _whole(name: str) -> str:
     """SQL for a count of tokens: a whole number, or NULL where the text is none."""
     number = f"try_cast({name} AS DOUBLE)"
-    return f"CASE WHEN isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15 THEN {number}::BIGINT END"
+    sound = f"isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15"
+    return f"CASE WHEN {sound} THEN {number}::BIGINT END"
 
 
 _TIME = (
@@ -279,7 +189,7 @@ _CHECKS = {
 }
 _TOKENS = {"input": "(input - cached)", "cached": "cached", "output": "output"}
 _PARTS = {
-    f"{kind}_pico": f"CASE WHEN reason IS NULL THEN {tokens} * CASE WHEN batch THEN batch_{kind}_pico ELSE {kind}_pico END END"
+    f"{kind}_pico": f"CASE WHEN reason IS NULL THEN {tokens} * if(batch, batch_{kind}_pico, {kind}_pico) END"
     for kind, tokens in _TOKENS.items()
 }
 _REQUESTS = f"""
@@ -298,58 +208,10 @@ _REQUESTS = f"""
         SELECT dated.*, prices.* EXCLUDE (provider, model) FROM dated ASOF LEFT JOIN prices
         ON dated.provider = prices.provider AND dated.model = prices.model AND dated.day >= prices.valid_from),
     checked AS (
-        SELECT *, CASE {" ".join(f"WHEN {test} THEN {_text(reason)}" for reason, test in _CHECKS.items())} END AS reason
+        SELECT *, CASE {" ".join(f"WHEN {test} THEN {text(reason)}" for reason, test in _CHECKS.items())} END AS reason
         FROM priced)
     SELECT "row", time, day, "user", product, provider, model, name, batch, input, cached, output, written,
         cached_listed, batch_listed, reason, {", ".join(f"{part} AS paid_{name}" for name, part in _PARTS.items())},
         paid_input_pico + paid_cached_pico + paid_output_pico AS pico
     FROM checked ORDER BY "row"
 """
-
-
-# --- amounts ---------------------------------------------------------------------------------------------------------
-
-
-def to_cents(parts: Sequence[int]) -> list[int]:
-    """Amounts of pico-USD as whole cents that add up to their rounded sum, by largest remainders.
-
-    Every part is off by less than a cent, and equal remainders go to the earlier part.
-    """
-    cents = [part // CENT for part in parts]
-    short = round_to_cents(sum(parts)) - sum(cents)
-    order = sorted(range(len(parts)), key=lambda place: (-(parts[place] % CENT), place))
-    for place in order[:short]:
-        cents[place] += 1
-    return cents
-
-
-def round_to_cents(pico: int) -> int:
-    """An amount of pico-USD in whole cents, halves up."""
-    return (2 * pico + CENT) // (2 * CENT)
-
-
-@dataclass(frozen=True)
-class Reconciliation:
-    """A bill beside the log, in USD: `bill` = `priced` + `rounding` + `open`, to the last digit.
-
-    `rounding` is what stating the priced sum in whole cents adds; `open` is left for rows without a price or, where
-    there are none, unexplained. `usd_per_million_unpriced` is what the tokens of those rows would cost to explain it.
-    """
-
-    bill: Decimal
-    priced: Decimal
-    rounding: Decimal
-    open: Decimal
-    unpriced_tokens: int
-    usd_per_million_unpriced: Decimal | None
-
-
-def reconcile(log: Log, bill_usd: str | float) -> Reconciliation:
-    """Set a bill in USD beside the priced sum of a log. Raises InputError for a bill that is no amount of cents."""
-    if not re.fullmatch(r"\d+(\.\d{1,2})?", str(bill_usd)):
-        raise InputError(f"bill_usd = {bill_usd!r} is not allowed: it must be an amount in USD and cents, such as 123.45")
-    bill, priced = Decimal(str(bill_usd)), Decimal(log.total) / PICO
-    rounding = Decimal(round_to_cents(log.total)) / 100 - priced
-    left, tokens = bill - priced - rounding, sum(each.tokens for each in log.unpriced())
-    each = left / tokens * 10**6 if tokens else None
-    return Reconciliation(bill, priced, rounding, left, tokens, each)
