@@ -96,16 +96,17 @@ DETECTORS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "EWMA chart": ewma, "CUSUM": cusum, "change point": change_point,
 }  # fmt: skip
 FIXED = "fixed rule"  # for comparison: an alarm whenever a day is a given share above the usual
+SINGLE = "single days"  # the same rule, its share set by the false alarms that it gives
 
 
 def scores(series: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores by detector for logs of daily series (days last); those of `FIXED` are shares above the usual."""
+    """Scores by detector for logs of daily series (days last); `SINGLE` and `FIXED` score the share above the usual."""
     above, spread = deviations(series)
     z = above / spread[..., None]
     watched = z.copy()
     watched[..., :BASELINE] = 0  # the charts start where the baseline ends
-    found = {name: detector(z if detector is change_point else watched) for name, detector in DETECTORS.items()}
-    return {**found, FIXED: np.expm1(above)}
+    found = {name: each(z if each is change_point else watched) for name, each in DETECTORS.items()}
+    return {**found, SINGLE: np.expm1(above), FIXED: np.expm1(above)}
 
 
 def alarms(score: np.ndarray, threshold: float) -> np.ndarray:
@@ -165,12 +166,12 @@ def judge(seed: int, quiet: int, faulty: int, rise: float, per_month: float, fix
     ):  # fmt: skip
         if not low <= value <= high:
             raise InputError(f"{name} = {value!r} is not allowed: it must lie between {low:g} and {high:,g}")
-    seeds, price = np.random.SeedSequence(seed).spawn(3), synthetic.prices(on)
+    seeds, price = np.random.SeedSequence(seed).spawn(3), synthetic.price_of(on)
     setting, counting = (scores(np.array(list(_quiet(each, quiet, price)))) for each in seeds[:2])
     tried = {kind: _faulty(each, kind, faulty, rise, price)
              for kind, each in zip(synthetic.FAULTS, seeds[2].spawn(len(synthetic.FAULTS)), strict=True)}  # fmt: skip
     judged = []
-    for name in (*DETECTORS, FIXED):
+    for name in (*DETECTORS, SINGLE, FIXED):
         for watch in (TOKEN_ONLY, ALL):
             limit = fixed if name == FIXED else threshold(_over(setting[name], watch), per_month)
             score = _over(counting[name], watch)

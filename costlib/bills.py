@@ -57,4 +57,5 @@ def reconcile(log: Log, bill_usd: str | float) -> Reconciliation:
     rounding = Decimal(round_to_cents(log.total)) / 100 - priced
     left, tokens = bill - priced - rounding, sum(each.tokens for each in log.unpriced())
     each = left / tokens * 10**6 if tokens else None
-    return Reconciliation(bill, priced, rounding, left, tokens, each)
+    amounts = (each.normalize() + 0 for each in (bill, priced, rounding, left))
+    return Reconciliation(*amounts, tokens, each)

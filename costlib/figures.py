@@ -428,7 +428,7 @@ def stacked(days: np.ndarray, parts: Mapping[str, tuple[np.ndarray, str]], y_lab
         axes.plot(x, ends.sum(axis=0), "o", color=INK, markersize=4, label="change in all")
         axes.axhline(0, color=COLORS["grid"], linewidth=0.8)
         axes.set_ylabel(y_label)
-        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8.5, handlelength=1)
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5, handlelength=1)
         axes.grid(axis="x", visible=False)
         _date_ticks(axes)
         _plain_ticks(axes.yaxis, axes.get_ylim())

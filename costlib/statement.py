@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,6 @@ from costlib import alerts, anomalies, attribution, bills
 from costlib.alerts import Alert
 from costlib.equations import Model
 from costlib.models import api
-from costlib.units import number
 from costlib.usage import PICO, Log
 
 MOST = 10  # names that a table shows; the others share a line
@@ -105,36 +104,37 @@ def told(log: Log, found: Sequence[Alert]) -> tuple[list[Alert], int]:
     return large, len(found) - len(large)
 
 
-def tell(alert: Alert, literal: object = str) -> str:
+def tell(alert: Alert, literal: Callable[[str], str] = str) -> str:
     """An alert as one paragraph of Markdown; `literal` makes names from the log harmless."""
-    rise, month = alert.share > 0, alert.usd_per_month
-    factors, products, users = (alert.by(axis) for axis in ("factor", "product", "user"))
-    parts = ", ".join(f"{attribution.FACTORS[name]} {_signed(value)}" for name, value in _main(factors).items())
-    rest = month - _main(factors).sum()
-    parts += f", all else {_signed(rest)}" if abs(rest) >= 0.005 else ""
+    month, (more, fewer) = alert.usd_per_month, ("more", "more") if alert.share > 0 else ("less", "fewer")
+    subject = _SUBJECT[alert.series].format(by=f"{abs(alert.share):.0%}", more=more, fewer=fewer)
+    factors = _parts(alert.by("factor").rename(attribution.FACTORS), str)
+    products, users = _parts(alert.by("product"), literal), alert.by("user")
     days = f"{alert.days} days" if alert.days > 1 else "one day"
-    user = users.index[0]
-    who = f"The user who moved it most is {literal(user)} with {_signed(users.iloc[0])}"
+    who = f"The user who moved it most is {literal(users.index[0])} with {_signed(users.iloc[0])}"
     who += f", {users.iloc[0] / month:.0%} of it" if month and users.iloc[0] / month > 0 else ""
     return (
-        f"**Since {alert.since.date()}** {_SUBJECT[alert.series]} {'more' if rise else 'less'},"
-        f" by {abs(alert.share):.0%} (seen on {alert.seen.date()}). Over the {days} from then on the bill is"
-        f" **{_signed(month)} USD a month**: {parts}. By product: "
-        + ", ".join(f"{literal(name)} {_signed(value)}" for name, value in _main(products).items())
-        + f". {who}."
+        f"**Since {alert.since.date()}** {subject} (seen on {alert.seen.date()}). Over the {days} from then on the bill"
+        f" is **{_signed(month)} USD a month**: {factors}. By product: {products}. {who}."
     )
 
 
-_SUBJECT = {"cost per token": "a token costs", "cost per request": "a request costs", "requests": "there are requests,"}
+_SUBJECT = {
+    "cost per token": "a token costs {by} {more}", "cost per request": "a request costs {by} {more}",
+    "requests": "there are {by} {fewer} requests",
+}  # fmt: skip
 
 
-def _main(effects: pd.Series) -> pd.Series:
-    """The effects that make up at least a tenth of the largest, at most four."""
-    return effects[effects.abs() >= 0.1 * effects.abs().max()].iloc[:4]
+def _parts(effects: pd.Series, literal: Callable[[str], str]) -> str:
+    """The effects that make up at least a tenth of the largest, at most four, and all others together."""
+    main = effects[effects.abs() >= 0.1 * effects.abs().max()].iloc[:4]
+    rest = effects.sum() - main.sum()
+    shown = [f"{literal(name)} {_signed(value)}" for name, value in main.items()]
+    return ", ".join([*shown, f"all else {_signed(rest)}"] if abs(rest) >= 0.005 else shown)
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{number(abs(round(value, 2)), 3)}"
+    return f"{'+' if value >= 0 else '−'}{abs(value):,.2f}"
 
 
 def stack(effects: pd.DataFrame) -> dict[str, np.ndarray]:

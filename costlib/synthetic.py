@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from costlib import cases, price_list
+from costlib import cases, price_list, prices
 from costlib.errors import InputError
 
 DAYS, START = 120, "2026-06-01"
@@ -85,15 +85,18 @@ def lengths(trace: str, side: str) -> tuple[float, float]:
 
 
 def facts() -> dict[str, cases.Fact]:
-    """The published figures that the requests are drawn from, by name."""
+    """The published figures that the requests are drawn from and the newest prices of their models, by name."""
+    kinds = ((p, kind) for p in PRODUCTS for kind in ("input", "output"))
+    listed = {f"{p.model} {kind}": prices.api(p.model, kind, p.provider) for p, kind in kinds}
     names = {f"{p.trace}_{side}_tokens_{which}" for p in PRODUCTS for side in ("input", "output") for which in _KNOWN}
-    return {name: cases.published(name) for name in sorted(names | {product.cache for product in PRODUCTS})}
+    names |= {product.cache for product in PRODUCTS}
+    return {**listed, **{name: cases.published(name) for name in sorted(names)}}
 
 
 _KNOWN = ("median", "mean")
 
 
-def prices(on: str) -> np.ndarray:
+def price_of(on: str) -> np.ndarray:
     """USD per token on a day: by model, now or batch, and input, cached input, output."""
     table = price_list.periods()
     rows = []
@@ -172,7 +175,7 @@ def _lengths(rng: np.random.Generator, trace: str, side: str, n: int, factor: np
 
 
 def daily(made: Requests, price: np.ndarray, days: int = DAYS, fault: Fault | None = None) -> dict[str, np.ndarray]:
-    """Requests, tokens and USD of each day at `price`, as `prices` gives it, raised by a fault of prices."""
+    """Requests, tokens and USD of each day at `price`, as `price_of` gives it, raised by a fault of prices."""
     batch = made.batch.astype(int)
     each = price[made.model, batch]
     usd = (made.input - made.cached) * each[:, 0] + made.cached * each[:, 1] + made.output * each[:, 2]
@@ -209,6 +212,7 @@ def log(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     half, loop = requests(rng, DAYS, CACHE), requests(rng, DAYS, LOOP)
     added = (loop.product == 0) & (loop.user == USERS - 1) & (loop.day >= LOOP.start) & (loop.day < LOOP.end)
+    loop.cached[:] = loop.cached * (1 - CACHE.size)  # its requests miss the cache too
     both = Requests(*(np.concatenate([getattr(half, n), getattr(loop, n)[added]]) for n in Requests.__annotations__))
     return _spoiled(_frame(rng, both), rng)
 
