@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from costlib.errors import InputError
-from costlib.usage import PICO, Log
+from costlib.usage import COPY, PICO, Log
 
 CENT = PICO // 100
 
@@ -35,16 +35,18 @@ def round_to_cents(pico: int) -> int:
 class Reconciliation:
     """A bill beside the log, in USD: `bill` = `priced` + `rounding` + `open`, to the last digit.
 
-    `rounding` is what stating the priced sum in whole cents adds; `open` is left for rows without a price or, where
-    there are none, unexplained. `usd_per_million_unpriced` is what the tokens of those rows would cost to explain it.
+    `rounding` is what stating the priced sum in whole cents adds. `open` is left for the `tokens` of rows without a
+    price (those of copies not counted) or, where there are none, unexplained; `usd_per_million` is what they would
+    have to cost to explain it, and `dearest_usd_per_million` what the dearest output of the log cost.
     """
 
     bill: Decimal
     priced: Decimal
     rounding: Decimal
     open: Decimal
-    unpriced_tokens: int
-    usd_per_million_unpriced: Decimal | None
+    tokens: int
+    usd_per_million: Decimal | None
+    dearest_usd_per_million: Decimal
 
 
 def reconcile(log: Log, bill_usd: str | float) -> Reconciliation:
@@ -55,7 +57,7 @@ def reconcile(log: Log, bill_usd: str | float) -> Reconciliation:
         )
     bill, priced = Decimal(str(bill_usd)), Decimal(log.total) / PICO
     rounding = Decimal(round_to_cents(log.total)) / 100 - priced
-    left, tokens = bill - priced - rounding, sum(each.tokens for each in log.unpriced())
+    left, tokens = bill - priced - rounding, sum(each.tokens for each in log.unpriced() if each.reason != COPY)
+    dearest = log.query("SELECT coalesce(max(paid_output_pico // output), 0) FROM requests WHERE output > 0")[0][0]
     each = left / tokens * 10**6 if tokens else None
-    amounts = (each.normalize() + 0 for each in (bill, priced, rounding, left))
-    return Reconciliation(*amounts, tokens, each)
+    return Reconciliation(bill, priced, rounding, left, tokens, each, Decimal(dearest) / 10**6)

@@ -251,8 +251,7 @@ def literal(text: object, longest: int = 60) -> str:
     """Text from outside, such as a name in a reader's log, as Markdown that shows it and does nothing else."""
     plain = "".join(each if each.isprintable() else " " for each in str(text))
     plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
-    escaped = re.sub(r"([!-/:-@\[-`{}~])", r"\\\1", plain)
-    return escaped.replace("|", "&#124;")
+    return re.sub(r"^[-.]|[!-,/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", plain)
 
 
 def _cell(text: str) -> str:

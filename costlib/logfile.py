@@ -72,7 +72,8 @@ def _from_file(path: Path) -> str:
     if path.suffix == ".parquet":
         return f"SELECT * FROM read_parquet({text(path)})"
     if path.suffix == ".csv":
-        return f"SELECT * FROM read_csv({text(path)}, header = true, all_varchar = true, null_padding = true)"
+        form = "delim = ',', quote = '\"', escape = '\"', header = true, all_varchar = true"
+        return f"SELECT * FROM read_csv({text(path)}, {form}, null_padding = true, parallel = false)"
     if path.suffix in (".json", ".jsonl"):
         return _from_otlp(path)
     raise InputError(f"{path} is not allowed: a log ends in .parquet, .csv, .json or .jsonl (OTLP)")

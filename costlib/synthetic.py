@@ -49,7 +49,7 @@ DEARER = ("anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6")  # what a reque
 FAULTS = {
     "price": "a price rises", "cache": "the cache stops hitting", "prompts": "prompts grow",
     "runaway": "one user's loop runs away", "dearer": "a dearer model is used", "retries": "requests are sent again",
-    "answers": "answers grow, over four weeks",
+    "answers": "answers grow slowly",
 }  # fmt: skip
 DRIFT_DAYS = 28
 

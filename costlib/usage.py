@@ -18,6 +18,7 @@ from costlib.logfile import quoted, text
 
 PICO = 10**12  # pico-USD in a USD
 MOST_TOKENS = 10**9  # of one request; more is taken for a mistake
+COPY = "same span as an earlier row"  # the one reason that leaves nothing out: the request itself is priced
 NONE = "(none)"  # stands for a user or product that the log does not give
 
 TIERS = {"": False, "auto": False, "default": False, "standard": False, "batch": True}  # name: whether a batch job
@@ -134,7 +135,8 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
     """The log in a parquet, CSV or OTLP-JSON file (one document, or one per line), or in a frame, checked and priced.
 
     `own_prices` is a CSV with the columns of `data/api_token_prices.csv` that goes before the book's prices. Raises
-    InputError, naming file and column, for a file that cannot be read or that lacks a needed column.
+    InputError, naming file and column, for a file that cannot be read or that lacks a needed column, and for one of
+    which no row can be priced.
     """
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     connection.execute("SET TimeZone = 'UTC'")
@@ -144,8 +146,14 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
         ignored = logfile.load(connection, log, source)
         _price(connection, prices)
     except duckdb.Error as error:
-        raise InputError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
-    return Log(connection, source, ignored)
+        raise InputError(f"{source} cannot be read: {' '.join(str(error).split())[:300]}") from error
+    read_in = Log(connection, source, ignored)
+    if not read_in.total and read_in.unpriced():
+        why = "; ".join(f"{each.reason}: {each.rows:,} rows, first {each.first[0]}" for each in read_in.unpriced())
+        raise InputError(f"no row of {source} could be priced: {why}")
+    if not read_in.rows:
+        raise InputError(f"{source} has no requests")
+    return read_in
 
 
 def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
@@ -183,7 +191,6 @@ _CHECKS = {
     f"more than {MOST_TOKENS:,} tokens": f"greatest(input, output) > {MOST_TOKENS}",
     "more cached tokens than input": "cached + written > input",
     "service tier without a price": "batch IS NULL",
-    "same span as an earlier row": "copy > 1",
     "no price for this provider and model": "model IS NULL",
     "no price known by that day": "valid_from IS NULL",
 }
@@ -195,10 +202,10 @@ _PARTS = {
 _REQUESTS = f"""
     WITH numbers AS (
         SELECT "row", {_TIME} AS time, name, span, trace, coalesce(provider, '') AS logged_provider,
-            {_whole("input")} AS input, {_whole("output")} AS output, {_whole("coalesce(cached, '0')")} AS cached,
+            {_whole("input")} AS input, {_whole("coalesce(output, if(operation = 'embeddings', '0', NULL))")} AS output,
+            {_whole("coalesce(cached, '0')")} AS cached,
             {_whole("coalesce(written, '0')")} AS written, coalesce(lower(tier), '') AS tier,
-            coalesce("user", '{NONE}') AS "user", coalesce(product, '{NONE}') AS product,
-            CASE WHEN span IS NULL THEN 1 ELSE row_number() OVER (PARTITION BY trace, span ORDER BY "row") END AS copy
+            coalesce("user", '{NONE}') AS "user", coalesce(product, '{NONE}') AS product
         FROM raw),
     dated AS (
         SELECT numbers.*, numbers.time::DATE AS day, named.provider, named.model, tiers.batch FROM numbers
@@ -208,10 +215,14 @@ _REQUESTS = f"""
         SELECT dated.*, prices.* EXCLUDE (provider, model) FROM dated ASOF LEFT JOIN prices
         ON dated.provider = prices.provider AND dated.model = prices.model AND dated.day >= prices.valid_from),
     checked AS (
-        SELECT *, CASE {" ".join(f"WHEN {test} THEN {text(reason)}" for reason, test in _CHECKS.items())} END AS reason
-        FROM priced)
+        SELECT *, CASE {" ".join(f"WHEN {test} THEN {text(reason)}" for reason, test in _CHECKS.items())} END AS bad
+        FROM priced),
+    counted AS (
+        SELECT *, row_number() OVER (PARTITION BY trace, span, bad ORDER BY "row") > 1 AS copy FROM checked),
+    judged AS (
+        SELECT *, if(bad IS NULL AND span IS NOT NULL AND copy, {text(COPY)}, bad) AS reason FROM counted)
     SELECT "row", time, day, "user", product, provider, model, name, batch, input, cached, output, written,
         cached_listed, batch_listed, reason, {", ".join(f"{part} AS paid_{name}" for name, part in _PARTS.items())},
         paid_input_pico + paid_cached_pico + paid_output_pico AS pico
-    FROM checked ORDER BY "row"
+    FROM judged ORDER BY "row"
 """
