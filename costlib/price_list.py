@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -42,12 +43,25 @@ def periods(own: Path | str | None = None) -> pd.DataFrame:
     a batch job gets both discounts; `cached_listed` and `batch_listed` say where the list itself has the price. Rows
     of the file `own` replace those of the book for their provider and model.
     """
-    rows = data.table("api_token_prices")[list(COLUMNS)].astype({"usd_per_million_tokens": object})
-    if own is not None:
-        theirs = _own(Path(own))
-        given = set(zip(theirs["provider"], theirs["api_model"], strict=True))
-        kept = [pair not in given for pair in zip(rows["provider"], rows["api_model"], strict=True)]
-        rows = pd.concat([rows[kept], theirs])
+    if own is None:
+        return _listed()
+    rows, theirs = _rows(), _own(Path(own))
+    given = set(zip(theirs["provider"], theirs["api_model"], strict=True))
+    kept = [pair not in given for pair in zip(rows["provider"], rows["api_model"], strict=True)]
+    return _table(pd.concat([rows[kept], theirs]))
+
+
+def _rows() -> pd.DataFrame:
+    return data.table("api_token_prices")[list(COLUMNS)].astype({"usd_per_million_tokens": object})
+
+
+@functools.cache
+def _listed() -> pd.DataFrame:
+    return _table(_rows())
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The periods of the prices in `rows`; an empty provider stands for each model's developer."""
     rows = rows.assign(pico=[_pico(*each) for each in rows.itertuples(index=False)])
     found = [each for pair, of in rows.groupby(["provider", "api_model"]) for each in _periods(pair, of)]
     models = set(data.table("api_models").index)
