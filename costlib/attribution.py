@@ -129,7 +129,7 @@ def matched(days: pd.DatetimeIndex, earlier: pd.DatetimeIndex) -> dict[pd.Timest
     """
     weights = dict.fromkeys(earlier, 0.0)
     for day in days:
-        alike = earlier[earlier.dayofweek == day.dayofweek]
+        alike = earlier[earlier.day_of_week == day.day_of_week]
         for each in alike if len(alike) else earlier:
             weights[each] += 1 / (len(alike) or len(earlier))
     return weights

@@ -268,7 +268,7 @@ made_rows = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(made_rows)
 def test_every_split_adds_up_to_the_bill_to_the_last_digit_and_the_last_cent(changes):
     log = usage.read(rows(*changes))
