@@ -29,8 +29,8 @@ def logs_of(daily: Mapping[str, np.ndarray]) -> np.ndarray:
     """The natural logs of the series `WATCHED`, as rows, of daily `usd`, `tokens` and `requests`; NaN without data."""
     rows = []
     for over, *under in WATCHED.values():
-        value = np.asarray(daily[over], float) / (np.asarray(daily[under[0]], float) if under else 1.0)
-        rows.append(np.log(np.where(value > 0, value, np.nan)))
+        value, per = np.asarray(daily[over], float), np.asarray(daily[under[0]] if under else 1.0, float)
+        rows.append(np.log(np.where(value > 0, value, np.nan)) - np.log(np.where(per > 0, per, np.nan)))
     return np.array(rows)
 
 

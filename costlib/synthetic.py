@@ -124,7 +124,7 @@ def sized(kind: str, rise: float, price: np.ndarray) -> float:
     }[kind]  # fmt: skip
     size = float(wanted / unit)
     if size > 1 and kind in ("cache", "dearer"):
-        raise InputError(f"rise = {rise:.2g} is not allowed: a fault of kind {kind!r} adds at most {rise / size:.2g}")
+        raise InputError(f"fault_rise = {rise:.2g} is not allowed: {FAULTS[kind]!r} adds at most {rise / size:.2g}")
     return size
 
 
