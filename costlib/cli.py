@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages, report, usage
+from costlib import build
 from costlib.errors import InputError
 
 
@@ -33,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="costlib", description="Run, build and check the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("run", help="execute one notebook with other parameters")
-    one.add_argument("notebook", help=f"one of: {', '.join(book.notebooks())}")
+    names = sorted(path.stem for path in (build.ROOT / "notebooks").glob("*.ipynb"))
+    one.add_argument("notebook", help=f"one of: {', '.join(names)}")
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
@@ -56,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from costlib import execute
+
     given = dict(_parameter(text) for text in options.parameter)
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
@@ -64,32 +63,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Price a log, and run the chapter on monitoring with it."""
-    import nbformat
+    from costlib import report
 
-    source = options.log.resolve()
-    folder = (options.output or execute.BUILD / "usage" / source.stem).resolve()
-    given = {
-        "log": str(source),
-        "own_prices": options.prices and str(options.prices.resolve()),
-        "bill_usd": options.bill,
-    }
-    print(f"pricing {source.name}", file=sys.stderr, flush=True)
-    log = usage.read(source, given["own_prices"])
-    written = log.write(folder)
-    print("looking at it over time (about half a minute)", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        executed = Path(scratch) / "monitoring.ipynb"
-        execute.run("monitoring", {name: value for name, value in given.items() if value}, executed)
-        cells = nbformat.read(executed, as_version=4).cells
-    page = folder / "report.html"
-    page.write_text(report.page(cells, f"What {source.name} cost"), "utf-8")
-    for path in (page, *written):
+    for path in report.write(options.log, options.output, options.prices, options.bill):
         print(path)
     return 0
 
 
 def _parameter(text: str) -> tuple[str, object]:
+    from costlib import execute
+
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
@@ -101,69 +84,28 @@ def _parameter(text: str) -> tuple[str, object]:
 
 
 def _check(_: argparse.Namespace) -> int:
-    problems = data.check()
-    if problems:
-        raise InputError("\n".join(["the data are not sound:", *problems]))
-    rows = {name: len(data.table(name)) for name in data.package()}
-    print(f"{sum(rows.values())} rows in {len(rows)} tables, {len(data.bibliography())} sources: sound")
+    print(build.check())
     return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The parameters for all notebooks that the scenario sets."""
+    if not options.scenario:
+        return {}
+    from costlib import execute
+
+    return execute.scenario(options.scenario)
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    _check(options)
-    given = execute.scenario(options.scenario) if options.scenario else {}
-    execute.BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
-        fresh = Path(scratch) / "executed"
-        names = book.notebooks()
-        print(f"executing {len(names)} notebooks", file=sys.stderr)
-        failures = execute.run_all(names, fresh, given)
-        if failures:
-            kept = execute.BUILD / "failed"
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(fresh, kept, ignore=lambda _, files: [f for f in files if not f.endswith(".failed.ipynb")])
-            told = "\n\n".join(failures).replace(str(fresh), str(kept))
-            raise InputError(f"{told}\n\nnothing is published; partial notebooks are in {kept}")
-        _write_pages(fresh)
-        execute.publish(fresh, execute.EXECUTED)
+    print(build.check(), file=sys.stderr)
+    with build.alone():
+        build.notebooks(_given(options))
     return 0
-
-
-def _write_pages(folder: Path) -> None:
-    """The generated pages, beside the executed notebooks that they refer to."""
-    texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
-    labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
-    shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    for name, text in {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
 
 
 def _build(options: argparse.Namespace) -> int:
     began = time.perf_counter()
-    _notebooks(options)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".html-") as scratch:
-        print("setting the pages", file=sys.stderr, flush=True)
-        status, log = _set_pages(Path(scratch))
-        html = Path(scratch) / "_build" / "html"
-        if status or not (html / "index.html").exists():
-            raise InputError(f"{log}\nthe pages have mistakes (above); the last good book stands untouched")
-        execute.publish(html, execute.BUILD / "html")
-    print(f"{execute.BUILD / 'html' / 'index.html'}  ({time.perf_counter() - began:.0f} s)")
+    index = build.book(_given(options))
+    print(f"{index}  ({time.perf_counter() - began:.0f} s)")
     return 0
-
-
-def _set_pages(folder: Path) -> tuple[int, str]:
-    """Run jupyter-book into `folder`, warnings as errors, showing how far it is. Returns its exit code and its log."""
-    program = Path(sys.executable).parent / "jupyter-book"
-    command = [str(program), "build", str(data.ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
-    lines, shown = [], ""
-    with subprocess.Popen(
-        command, cwd=data.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        for line in running.stdout:
-            lines.append(line)
-            stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
-            if stage and stage[1] != shown:
-                shown = stage[1]
-                print(f"  {shown}", file=sys.stderr, flush=True)
-    return running.returncode, "".join(lines)

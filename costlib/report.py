@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import sys
+import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
-from costlib import data
+from costlib import data, execute, usage
 
 _STYLES = data.ROOT / "book" / "_static" / "custom.css"  # has the colors of figures, for light and for dark
 _PAGE = """<!doctype html>
@@ -48,10 +52,10 @@ def page(cells: Iterable[Mapping[str, Any]], title: str) -> str:
 
 def _parts(cell: Mapping[str, Any]) -> Iterable[str]:
     if cell["cell_type"] == "markdown":
-        yield MarkdownIt("commonmark", {"html": False}).render(cell["source"])
+        yield MarkdownIt("commonmark", {"html": False}).render("".join(cell["source"]))
     for output in cell.get("outputs", ()):
         if output["output_type"] == "display_data" and "text/html" in output["data"]:
-            yield output["data"]["text/html"]
+            yield "".join(output["data"]["text/html"])
 
 
 def _colors() -> tuple[str, str]:
@@ -59,3 +63,22 @@ def _colors() -> tuple[str, str]:
     found = re.findall(r"--cost-\w+: #\w+;", _STYLES.read_text("utf-8"))
     half = len(found) // 2
     return " ".join(found[:half]), " ".join(found[half:])
+
+
+def write(log: Path, folder: Path | None = None, own_prices: Path | None = None, bill: str | None = None) -> list[Path]:
+    """Write `report.html`, `costs.csv` and `requests.csv` about a usage log into `folder`, telling progress.
+
+    Without `folder` they go into ``_build/usage``. Raises InputError for a log, prices or a bill that cannot be read.
+    """
+    source = log.resolve()
+    folder = folder.resolve() if folder else execute.BUILD / "usage" / source.stem
+    given = {"log": str(source), "own_prices": own_prices and str(own_prices.resolve()), "bill_usd": bill}
+    print(f"pricing {source.name}", file=sys.stderr, flush=True)
+    tables = usage.read(source, given["own_prices"]).write(folder)
+    print("looking for changes, about half a minute", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        executed = Path(scratch) / "monitoring.ipynb"
+        execute.run("monitoring", {name: value for name, value in given.items() if value is not None}, executed)
+        cells = json.loads(executed.read_text("utf-8"))["cells"]
+    (folder / "report.html").write_text(page(cells, f"What {source.name} cost"), "utf-8")
+    return [folder / "report.html", *tables]
