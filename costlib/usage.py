@@ -139,7 +139,7 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
     which no row can be priced.
     """
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     source = "the frame" if isinstance(log, pd.DataFrame) else str(log)
     prices = price_list.periods(own_prices)
     try:
@@ -211,18 +211,24 @@ _REQUESTS = f"""
         SELECT numbers.*, numbers.time::DATE AS day, named.provider, named.model, tiers.batch FROM numbers
         LEFT JOIN named ON named.logged_provider = numbers.logged_provider AND named.logged_name = numbers.name
         LEFT JOIN tiers ON tiers.name = numbers.tier),
+    asked AS (SELECT DISTINCT provider, model, day FROM dated),
+    offers AS (
+        SELECT asked.*, prices.* EXCLUDE (provider, model) FROM asked ASOF JOIN prices
+        ON asked.provider = prices.provider AND asked.model = prices.model AND asked.day >= prices.valid_from),
     priced AS (
-        SELECT dated.*, prices.* EXCLUDE (provider, model) FROM dated ASOF LEFT JOIN prices
-        ON dated.provider = prices.provider AND dated.model = prices.model AND dated.day >= prices.valid_from),
+        SELECT dated.*, offers.* EXCLUDE (provider, model, day) FROM dated LEFT JOIN offers
+        ON dated.provider = offers.provider AND dated.model = offers.model AND dated.day = offers.day),
     checked AS (
         SELECT *, CASE {" ".join(f"WHEN {test} THEN {text(reason)}" for reason, test in _CHECKS.items())} END AS bad
         FROM priced),
-    counted AS (
-        SELECT *, row_number() OVER (PARTITION BY trace, span, bad ORDER BY "row") > 1 AS copy FROM checked),
+    firsts AS (
+        SELECT trace, span, min("row") AS first FROM checked WHERE bad IS NULL AND span IS NOT NULL
+        GROUP BY trace, span HAVING count(*) > 1),
     judged AS (
-        SELECT *, if(bad IS NULL AND span IS NOT NULL AND copy, {text(COPY)}, bad) AS reason FROM counted)
+        SELECT checked.*, if(bad IS NULL AND "row" > first, {text(COPY)}, bad) AS reason FROM checked
+        LEFT JOIN firsts ON checked.span = firsts.span AND checked.trace IS NOT DISTINCT FROM firsts.trace)
     SELECT "row", time, day, "user", product, provider, model, name, batch, input, cached, output, written,
         cached_listed, batch_listed, reason, {", ".join(f"{part} AS paid_{name}" for name, part in _PARTS.items())},
         paid_input_pico + paid_cached_pico + paid_output_pico AS pico
-    FROM judged ORDER BY "row"
+    FROM judged
 """

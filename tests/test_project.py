@@ -164,10 +164,13 @@ def test_only_pages_and_commands_know_the_notebooks_tools():
     assert users <= {"costlib.book", "costlib.execute", "costlib.cli"}
 
 
+OF_THE_READER = {"costlib.logfile", "costlib.price_list"}  # they read files that a reader names, and no table
+
+
 def test_only_data_reads_the_tables():
     reads = re.compile(r"\b(read_csv|read_table|read_excel|DictReader|csv\.reader|FOLDER|PACKAGE|BIBLIOGRAPHY)\b")
     readers = {name for name in MODULES if reads.search((ROOT / (name.replace(".", "/") + ".py")).read_text("utf-8"))}
-    assert readers == {"costlib.data"}
+    assert readers - OF_THE_READER == {"costlib.data"}
 
 
 @pytest.mark.parametrize("name", MODULES)
