@@ -67,9 +67,8 @@ def find(log: Log, limit: float) -> list[Alert]:
         return []
     above, spread = anomalies.deviations(anomalies.logs_of(series))
     found = changes(above / spread[:, None], limit)
-    rows, users = log.by("day", "product", "model", "batch"), log.by("day", "user")
-    for frame in (rows, users):
-        frame["day"] = pd.to_datetime(frame["day"])
+    rows = log.by("day", "product", "model", "batch")
+    rows["day"] = pd.to_datetime(rows["day"])
     bounds = [0, *(since for since, *_ in found), len(series)]
     made = []
     for place, (since, seen, which) in enumerate(found, start=1):
@@ -79,7 +78,7 @@ def find(log: Log, limit: float) -> list[Alert]:
         effects, _ = attribution.change(rows, earlier, days)
         made.append(Alert(
             list(WATCHED)[which], float(np.expm1(shift)), series.index[since], series.index[seen], len(days),
-            effects, _users(users, earlier, days),
+            effects, _users(log, earlier, days),
         ))  # fmt: skip
     return made
 
@@ -102,9 +101,7 @@ def changes(z: np.ndarray, limit: float) -> list[tuple[int, int, int]]:
     return found
 
 
-def _users(rows: pd.DataFrame, earlier: pd.DatetimeIndex, days: pd.DatetimeIndex) -> pd.Series:
+def _users(log: Log, earlier: pd.DatetimeIndex, days: pd.DatetimeIndex) -> pd.Series:
     """What each user costs more per day than before, in USD, the days of the week matched."""
-    weights = pd.Series({**attribution.matched(days, earlier)}) * -1.0
-    weights = pd.concat([weights, pd.Series(1.0, days)])
-    usd = rows["pico"].astype(float) / PICO * rows["day"].map(weights).fillna(0.0)
-    return usd.groupby(rows["user"]).sum() / len(days)
+    before = {day: -weight for day, weight in attribution.matched(days, earlier).items()}
+    return log.weighted("user", {**before, **dict.fromkeys(days, 1.0)}) / len(days)

@@ -52,7 +52,7 @@ def deviations(series: np.ndarray, baseline: int = BASELINE) -> tuple[np.ndarray
     return above, np.maximum(spread, 1e-3)  # a tenth of a per cent: days that are all alike still vary by rounding
 
 
-# --- detectors: scores of each day, in deviations --------------------------------------------------------------------
+# --- detectors: scores of each day, in deviations ------------------------------------------------------------------
 
 
 def ewma(z: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ def threshold(score: np.ndarray, per_month: float) -> float:
     return chosen
 
 
-# --- judging ---------------------------------------------------------------------------------------------------------
+# --- judging -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def judge(seed: int, quiet: int, faulty: int, rise: float, per_month: float, fix
     ):  # fmt: skip
         if not low <= value <= high:
             raise InputError(f"{name} = {value!r} is not allowed: it must lie between {low:g} and {high:,g}")
-    seeds, price = np.random.SeedSequence(seed).spawn(3), synthetic.price_of(on)
+    seeds, price = synthetic.seeds(seed).spawn(3), synthetic.price_of(on)
     setting, counting = (scores(np.array(list(_quiet(each, quiet, price)))) for each in seeds[:2])
     tried = {kind: _faulty(each, kind, faulty, rise, price)
              for kind, each in zip(synthetic.FAULTS, seeds[2].spawn(len(synthetic.FAULTS)), strict=True)}  # fmt: skip

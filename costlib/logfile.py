@@ -45,7 +45,7 @@ def load(connection: duckdb.DuckDBPyConnection, log: Path | str | pd.DataFrame, 
     if isinstance(log, pd.DataFrame):
         connection.register("logged", log)
     else:
-        connection.execute(f"CREATE VIEW logged AS {_from_file(Path(log))}")
+        connection.execute(f"CREATE VIEW logged AS {_from_file(Path(str(log)))}")
     columns = [name for name, *_ in connection.execute("DESCRIBE logged").fetchall()]
     for ours in REQUIRED:
         if not set(NAMES[ours]) & set(columns):

@@ -45,7 +45,7 @@ def periods(own: Path | str | None = None) -> pd.DataFrame:
     """
     if own is None:
         return _listed()
-    rows, theirs = _rows(), _own(Path(own))
+    rows, theirs = _rows(), _own(Path(str(own)))
     given = set(zip(theirs["provider"], theirs["api_model"], strict=True))
     kept = [pair not in given for pair in zip(rows["provider"], rows["api_model"], strict=True)]
     return _table(pd.concat([rows[kept], theirs]))

@@ -84,6 +84,13 @@ def lengths(trace: str, side: str) -> tuple[float, float]:
     return float(np.log(median)), float(np.sqrt(2 * np.log(mean / median)))
 
 
+def seeds(seed: int) -> np.random.SeedSequence:
+    """Where the random numbers of `seed` come from. Raises InputError for what is no whole number from 0 on."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed = {seed!r} is not allowed: it must be a whole number from 0 on")
+    return np.random.SeedSequence(seed)
+
+
 def facts() -> dict[str, cases.Fact]:
     """The published figures that the requests are drawn from and the newest prices of their models, by name."""
     kinds = ((p, kind) for p in PRODUCTS for kind in ("input", "output"))
@@ -209,7 +216,7 @@ def log(seed: int) -> pd.DataFrame:
     The cache of the first product stops hitting after six weeks, for good; one of its users runs away for ten days from
     the fifteenth week on. Prices change as in the book's list.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seeds(seed))
     half, loop = requests(rng, DAYS, CACHE), requests(rng, DAYS, LOOP)
     added = (loop.product == 0) & (loop.user == USERS - 1) & (loop.day >= LOOP.start) & (loop.day < LOOP.end)
     loop.cached[:] = loop.cached * (1 - CACHE.size)  # its requests miss the cache too

@@ -6,6 +6,7 @@ splitting the bill adds up to it. A row that cannot be priced keeps its number a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,16 @@ class Log:
         )
         frame = pd.DataFrame(found, columns=[*split, *columns], dtype=object)
         return frame.astype(dict.fromkeys(("requests", *_SUMS), "int64"))
+
+    def weighted(self, split: str, weights: Mapping[pd.Timestamp, float]) -> pd.Series:
+        """USD by a column of `SPLITS`, each day counted as often as `weights` say, and no other day."""
+        days = pd.DataFrame({"day": [day.date() for day in weights], "weight": list(weights.values())})
+        self._connection.register("weights", days)
+        found = self.query(
+            f"SELECT {quoted(split)}, sum(pico::DOUBLE * weight) / {PICO} FROM requests JOIN weights"
+            f" ON requests.day = weights.day::DATE WHERE reason IS NULL GROUP BY 1 ORDER BY 1"
+        )
+        return pd.Series(dict(found), dtype=float)
 
     def unpriced(self) -> list[Unpriced]:
         """The rows that no price could be put on, by reason, the most rows first."""

@@ -255,3 +255,9 @@ def test_a_log_shorter_than_the_baseline_is_not_watched():
 
 def test_the_book_s_newest_prices_can_price_the_synthetic_products():
     assert (synthetic.price_of(prices.day(None)) > 0).all()
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "two", True])
+def test_a_seed_that_is_none_is_named(seed):
+    with pytest.raises(InputError, match="seed = "):
+        synthetic.log(seed)
