@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, market, prices, sizes, units
+from costlib import availability, cases, data, economics, history, latency, loads, market, prices, sizes, units
 from costlib import horizons as over_time
+from costlib import workloads as mixes
 from costlib.breakeven import Staircase
 from costlib.equations import Model
 from costlib.models import hosting
@@ -346,9 +347,80 @@ def longer_prompts(times: float) -> dict[str, float]:
     }
 
 
-_DEARER, _DAMAGE = 2, 10  # how much the article pays for lower latency, and what a miss costs it, in requests (C160)
+# --- prices over time ------------------------------------------------------------------------------------------------
+
+DATED = "2025-07-22"  # the day that the article bears
+R1_RELEASED = "2025-01-23"  # the first day on which its price is known
+THEN = {"C199": 2022, "C200": 2023, "C201": 2024, "C202": 2025, "C203": 2026}  # the years that the article prices
 
 
-def violation_cut() -> float:
-    """The share of all requests that must be saved from missing their latency target for the article's price to pay."""
-    return (_DEARER - 1) / _DAMAGE
+def sold_then(claim: str) -> np.ndarray:
+    """Input prices in force in the months of the year of a claim, of the models that it names, in USD per million."""
+    every = history.token_prices()
+    named = {
+        "C199": every["api_model"] == "gpt_3_davinci",
+        "C200": every["api_model"] == "gpt_3_5_turbo",
+        "C201": every["own"] & every["developer"].isin(["OpenAI", "Anthropic", "DeepSeek"]),
+    }
+    cheap = (every["own"] & (every["developer"] == "DeepSeek")) | (~every["own"] & every["open"])
+    return history.input_prices(every[named.get(claim, cheap)], THEN[claim])
+
+
+def cheapest_by_developer() -> float:
+    """The input price of a developer's cheapest model now, at the developer in the middle, in USD per million."""
+    offered = prices.offers()
+    own = offered[offered["own"]]
+    developer = data.table("api_models").loc[own["api_model"], "developer"].to_numpy()
+    return float(own["input"].groupby(developer).min().median())
+
+
+def price_trends() -> dict[str, float]:
+    """What became of the prices that the article names, and of what it foresees for 2026."""
+    own = history.named()
+    own = own[own["developer"].isin(["OpenAI", "Anthropic"])].sort_values("date", kind="stable")
+    first, last = own[own["api_model"] == "gpt_4_1"]["usd"].iloc[[0, -1]]
+    sonnets = own[own["api_model"].str.contains("sonnet")]
+    before = sonnets.loc[sonnets["date"] <= R1_RELEASED, "usd"].iloc[-1]
+    after = sonnets.loc[sonnets["date"] <= DATED, "usd"].iloc[-1]
+    level = history.fixed_quality("mmlu", history.level("mmlu", "GPT-3"), reasoning=False)
+    best = history.launches().groupby("developer").tail(1)
+    return {
+        "C176": float(1 - last / first),
+        "C177": float(after / before - 1),
+        "C180": cheapest_by_developer(),
+        "C181": float(best["input"].median()),
+        "C182": 99 / 100,
+        **{claim: float(np.median(sold_then(claim))) for claim in THEN},
+        "C204": float(level["usd"].iloc[0] / level["usd"].iloc[-1]),
+    }
+
+
+# --- workloads -------------------------------------------------------------------------------------------------------
+
+_BUSY = 0.95  # load share of a replica that is run as cheaply as can be; at half of it a token costs twice as much
+
+
+def workloads() -> dict[str, float]:
+    """Four equal loads at the article's large scale, GPT-4.1 against a 70B model on H100s; latency at one replica."""
+    demand = claimed("C086")
+    equations, values = mixes.case(
+        load="constant", model=MODEL, gpu=GPU, api_model="gpt_4_1", batch=64, demand_tokens_per_second=demand, **_SERVED
+    )
+    costs = mixes.replica_costs(equations, values, GPU)
+    works = mixes.workloads(mixes.split(demand, 0.25, 0.25, 0.25))
+    found = mixes.mix(equations, values, works, mixes.market(equations, values, costs))
+    said = {"batch": mixes.BATCH_API, "realtime": mixes.HOSTED, "bursty": mixes.SPOT}
+    single = equations.evaluate({**values, "batch": 1.0}, "prefill_request_seconds", "output_token_seconds")
+    late = [each.late(*latency.limits(None, None)) for each in latency.simulated(equations, values, [_BUSY / 2, _BUSY])]
+    multiple = {"late_price_multiple": 10.0, "late_share_cut": late[1] - late[0]}
+    offered = market.requests(**REQUEST)
+    discounts = (1 - offered["batch_input"] / offered["input"]).dropna()
+    return {
+        "C160": equations(multiple, "worthwhile_price_multiple"),
+        "C169": float(equations(values, "breakeven_utilization")),
+        "C170": 1 / loads.peak(loads.curve("constant")),
+        "C171": float(discounts.median()),
+        "C172": float(single["prefill_request_seconds"] + single["output_token_seconds"]),
+        "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
+        "C174": found.saving,
+    }

@@ -340,7 +340,7 @@ def verdict(low: float, high: float, value: float) -> tuple[str, float]:
     """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
     if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
         return "reproduces", 1.0
-    if value > high == 0 or value * low < 0:
+    if value > high == 0 or value * low < 0 or value == 0 < low:
         return "contradicted by public data", float("inf")
     factor = low / value if value < low else value / high
     return "off by factor", factor

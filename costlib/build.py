@@ -21,10 +21,10 @@ from costlib import fingerprints
 from costlib.errors import InputError
 
 ROOT = fingerprints.ROOT
-FOLDER = ROOT / "_build"
-HTML = FOLDER / "html"
-RECORD = FOLDER / "cache" / "built.json"  # what the published pages rest on
-SOUND = FOLDER / "cache" / "sound.json"  # what the last check found sound
+WORK = ROOT / "_build"
+HTML = WORK / "html"
+RECORD = WORK / "cache" / "built.json"  # what the published pages rest on
+SOUND = WORK / "cache" / "sound.json"  # what the last check found sound
 
 
 def unchanged(given: Mapping[str, Any]) -> bool:
@@ -51,8 +51,8 @@ def _record(path: Path, rests_on: fingerprints.Inputs) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Hold the build folder for this process; another build waits until it is free, and says so."""
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / ".lock").open("w") as lock:
+    WORK.mkdir(exist_ok=True)
+    with (WORK / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -83,14 +83,15 @@ def check() -> str:
 
 def notebooks(given: Mapping[str, Any]) -> None:
     """Execute the notebooks with the parameters `given` into `book/executed`, and generate the pages beside them."""
-    from costlib import book, execute
+    from costlib import book, execute, machine
 
-    FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".executed-") as scratch:
+    given = {"machine_name": machine.PUBLISHED, **given}  # recorded times, so that two builds are the same
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK, prefix=".executed-") as scratch:
         fresh = Path(scratch) / "executed"
         failures = execute.run_all(book.notebooks(), fresh, given)
         if failures:
-            kept = FOLDER / "failed"
+            kept = WORK / "failed"
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(fresh, kept, ignore=lambda _, files: [f for f in files if not f.endswith(".failed.ipynb")])
             told = "\n\n".join(failures).replace(str(fresh), str(kept))
@@ -131,7 +132,7 @@ def book(given: Mapping[str, Any]) -> Path:
 def _publish_pages() -> None:
     from costlib import execute
 
-    with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".html-") as scratch:
+    with tempfile.TemporaryDirectory(dir=WORK, prefix=".html-") as scratch:
         print("setting the pages", file=sys.stderr, flush=True)
         status, log = _set_pages(Path(scratch))
         html = Path(scratch) / "_build" / "html"

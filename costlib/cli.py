@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--prices", type=Path, metavar="FILE", help="own prices: a CSV like data/api_token_prices.csv")
     own.add_argument("--bill", metavar="USD", help="what was billed for the log, to be set beside it")
     own.set_defaults(run=_report)
+    own = commands.add_parser("measure", help="record this machine in data/, for the chapter on your own machine")
+    own.add_argument("--rounds", type=int, default=20, help="rounds of which the least time counts (default: 20)")
+    own.add_argument("--library", metavar="NAME", help="numpy or torch (default: torch if it is installed)")
+    own.set_defaults(run=_measure)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -85,6 +89,18 @@ def _parameter(text: str) -> tuple[str, object]:
 
 def _check(_: argparse.Namespace) -> int:
     print(build.check())
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    """Measure what the chapter measures, and put it where the published book looks."""
+    from costlib import book, data, machine
+
+    chosen = {**book.parameters("your_machine"), "library": options.library, "rounds": options.rounds}
+    for table, frame in machine.rows(machine.times(**chosen), machine.PUBLISHED).items():
+        path = data.package()[table].path
+        frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+        print(path)
     return 0
 
 

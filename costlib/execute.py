@@ -88,6 +88,7 @@ def run(
         papermill.execute_notebook(
             book.NOTEBOOKS / f"{name}.ipynb", partial, parameters=dict(given), kernel_name="python3", language="python",
             cwd=data.ROOT, progress_bar=progress, log_output=False, engine_name=engine,
+            stderr_file=sys.stderr if progress else None,
             extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:

@@ -52,6 +52,23 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Track:
+    """One series over time: its own `x` in years and `y`, label and color; drawn as "line", "steps" or "dots".
+
+    `low` and `high` draw a band.
+    """
+
+    label: str
+    x: np.ndarray
+    y: np.ndarray
+    color: str
+    shape: str = "line"
+    dashed: bool = False
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Point:
     """One marked point with a label; hollow says that it cannot be had (does not fit, or is only claimed)."""
 
@@ -89,7 +106,13 @@ def _plain_ticks(axis: Axis, span: tuple[float, float]) -> None:
         decades = np.log10(span[1] / span[0])
         axis.set_major_locator(LogLocator(subs=(1,) if decades > 2.3 else (1, 3) if decades > 1.3 else (1, 2, 5)))
         axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(float(f"{value:.6g}"))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _round_number(float(f"{value:.6g}"))))
+
+
+def _round_number(value: float) -> str:
+    """A number of an axis, without the zeros that would say how exactly it is known."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def lines(
@@ -177,8 +200,13 @@ def _point(axes: Axes, point: Point) -> None:
     _note(axes, point.label, (point.x, point.y), "data", point.offset, point.color, ha=side)
 
 
-def roofline(peak: float, bandwidth: float, points: Sequence[Point], x_label: str, y_label: str) -> Figure:
-    """The roof of one GPU: `bandwidth` times intensity up to `peak`, both in the units of the labels, with points."""
+def roofline(
+    peak: float, bandwidth: float, points: Sequence[Point], x_label: str, y_label: str, *, below: bool = False
+) -> Figure:
+    """The roof of one GPU: `bandwidth` times intensity up to `peak`, both in the units of the labels, with points.
+
+    `below` says that the points lie under the roof, so that the slope's name goes above it.
+    """
     ridge = peak / bandwidth
     spread = [each.x for each in points] + [ridge]
     x = np.unique([*np.geomspace(min(spread) / 2.5, max(spread) * 3, 200), ridge])
@@ -191,8 +219,86 @@ def roofline(peak: float, bandwidth: float, points: Sequence[Point], x_label: st
     )  # fmt: skip
     axes = figure.axes[0]
     with mpl.rc_context(STYLE):
-        _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
+        if below:
+            middle = float(x[0] ** 0.4 * ridge**0.6)
+            _note(axes, "memory-bound", (middle, middle * bandwidth), "data", (-6, 4), "memory", ha="right")
+        else:
+            _note(axes, "memory-bound", (x[0] * 4, roof[0] * 4), "data", (12, -8), "memory")
         _note(axes, "compute-bound", (1, peak), ("axes fraction", "data"), (-2, 5), "compute", ha="right")
+    return figure
+
+
+def timelines(panels: Mapping[str, Sequence[Track]], y_label: str, rules: Sequence[Rule] = ()) -> Figure:
+    """Series over time, one panel below the other on the same years, each under its name; prices on log axes."""
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 0.7 + 1.95 * len(panels) + 0.6 * (len(panels) == 1))}):
+        figure = Figure()
+        every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        figure.supylabel(y_label, fontsize=10)
+        times = np.concatenate([track.x for tracks in panels.values() for track in tracks])
+        right = times.max()
+        for axes, (name, tracks) in zip(every, panels.items(), strict=True):
+            axes.set_yscale("log")
+            axes.set_title(name, loc="left", fontsize=9.5, pad=3)
+            for track in tracks:
+                _track(axes, track)
+            low, high = axes.get_ylim()
+            axes.set_ylim(low / 1.15, high * 1.15)
+            axes.set_xlim(times.min() - 0.1, right + 0.05)
+            for rule in rules:
+                _rule(axes, rule)
+            _plain_ticks(axes.yaxis, axes.get_ylim())
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+        figure.draw_without_rendering()
+        for axes, tracks in zip(every, panels.values(), strict=True):
+            late = [track for track in tracks if track.x[-1] > right - 0.12 * np.ptp(times)]
+            _label_ends(axes, np.array([right]), [Line(each.label, each.y, each.color) for each in late])
+            for track in (each for each in tracks if each.label and not any(each is other for other in late)):
+                _label_track(axes, track)
+    return figure
+
+
+def _label_track(axes: Axes, track: Track) -> None:
+    """The name of a track that ends early: above the middle of a line, below the start of anything else."""
+    if track.shape == "line":
+        rises = track.y[-1] > track.y[0]
+        at, offset, side = (np.mean(track.x), np.sqrt(track.y[0] * track.y[-1])), (-5 if rises else 5, 7), rises
+    else:
+        at, offset, side = (track.x[0], track.y[0]), (0, -8), False
+    _note(axes, track.label, at, "data", offset, track.color, va="center", ha="right" if side else "left")
+
+
+def _track(axes: Axes, track: Track) -> None:
+    color = COLORS[track.color]
+    if track.shape == "dots":
+        axes.plot(track.x, track.y, "o", color=color, markersize=4, alpha=0.75, markeredgewidth=0)
+    else:
+        style = "steps-post" if track.shape == "steps" else "default"
+        axes.plot(track.x, track.y, color=color, drawstyle=style, linestyle="--" if track.dashed else "-")
+    if track.low is not None:
+        axes.fill_between(track.x, track.low, track.high, color=color, alpha=0.2, linewidth=0)
+
+
+def scatter(
+    groups: Mapping[str, tuple[Sequence[float], Sequence[float], str]],
+    x_label: str,
+    y_label: str,
+    points: Sequence[Point] = (),
+) -> Figure:
+    """Dots on log axes, a color per group: name to (x, y, color), names above; `points` label some of them."""
+    figure, axes = _axes(x_label, y_label)
+    with mpl.rc_context(STYLE):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        for place, (name, (x, y, color)) in enumerate(groups.items()):
+            axes.plot(x, y, "o", color=COLORS[color], markersize=5, alpha=0.8, markeredgewidth=0)
+            _note(axes, f"● {name}", (0.02, 1.1 - 0.07 * place), "axes fraction", (0, 0), color, va="center")
+        for point in points:
+            side = "right" if point.offset[0] < 0 else "left"
+            _note(axes, point.label, (point.x, point.y), "data", point.offset, point.color, ha=side)
+        axes.margins(0.1)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+        _plain_ticks(axes.yaxis, axes.get_ylim())
     return figure
 
 
@@ -222,9 +328,16 @@ def dots(rows: Sequence[str], series: Mapping[str, tuple[Sequence[float], str]],
 
 
 def ranges(
-    rows: Sequence[str], spans: Sequence[tuple[float, float, float]], colors: Sequence[str], x_label: str
+    rows: Sequence[str],
+    spans: Sequence[tuple[float, float, float]],
+    colors: Sequence[str],
+    x_label: str,
+    rule: Rule | None = None,
 ) -> Figure:
-    """One row per item: a bar from its low to its high value, a dot at the middle one with its number above."""
+    """One row per item: a bar from its low to its high value, a dot at the middle one with its number above.
+
+    A `rule` is named above the chart.
+    """
     with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.36 * len(rows))}):
         figure = Figure()
         axes = figure.add_subplot()
@@ -234,6 +347,9 @@ def ranges(
             axes.plot([low, high], [row, row], color=COLORS[color], linewidth=6, alpha=0.3, solid_capstyle="round")
             axes.plot([middle], [row], "o", color=COLORS[color], markersize=5.5)
             _note(axes, number(middle), (middle, row), "data", (0, 5), color, ha="center")
+        if rule:
+            axes.axvline(rule.at, color=COLORS[rule.color], linewidth=1.2, linestyle=":")
+            _note(axes, rule.label, (rule.at, 1), ("data", "axes fraction"), (0, 3), rule.color, ha="center")
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylim(len(rows) - 0.4, -0.7)
         axes.grid(axis="y", visible=False)

@@ -242,10 +242,6 @@ def test_longer_prompts_make_a_token_cheaper_and_a_request_dearer_by_hand():
     assert found["api_usd_per_token"] < 1 < found["request_usd"]
 
 
-def test_a_tenth_of_all_requests_must_be_saved_for_latency_to_pay():
-    assert article.violation_cut() == 0.1
-
-
 # --- the chapter -----------------------------------------------------------------------------------------------------
 
 
