@@ -105,7 +105,7 @@ def test_what_has_no_price_of_its_own_is_counted_in_full():
         ("x_ai", "grok-4.7", ("xai", "grok_4_7")),
         ("", "gpt-4.1", ("", "gpt_4_1")),
         ("anthropic", "gpt-4.1", (None, None)),
-        ("openai", "gpt-4.1-mini", (None, None)),
+        ("openai", "gpt-4.1-house", (None, None)),
     ],
 )
 def test_names_of_logs_are_those_of_the_tables(provider, name, key):
