@@ -331,6 +331,38 @@ def horizons() -> dict[str, float]:
     return {claim: in_unit(claim, value) for claim, value in found.items()}
 
 
+# --- monitoring ------------------------------------------------------------------------------------------------------
+
+_READS, _WRITES = "azure_code", "azure_conversation"  # two products of which one mostly reads and one also writes
+MONITORED = "gpt_4_1"  # the model that both of them ask
+
+
+def monitoring() -> dict[str, float]:
+    """What a product pays that has 60% of the tokens, if it mostly reads and the other product also writes."""
+    share = claimed("C159")
+    first, second = (_product_usd_per_token(trace) for trace in (_READS, _WRITES))
+    return {"C159": share * first / (share * first + (1 - share) * second)}
+
+
+def _product_usd_per_token(trace: str) -> float:
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(trace))
+    return float(equations(values, "api_usd_per_token"))
+
+
+def _mean_lengths(trace: str) -> dict[str, int]:
+    """The mean request of a published trace, in whole tokens."""
+    return {f"{side}_tokens": round(cases.published(f"{trace}_{side}_tokens_mean")) for side in ("input", "output")}
+
+
+def longer_prompts(times: float) -> dict[str, float]:
+    """How many times as much a token and a request of a conversation cost if its prompts are `times` as long."""
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(_WRITES))
+    longer = {**values, "input_tokens": times * values["input_tokens"]}
+    return {
+        name: float(equations(longer, name) / equations(values, name)) for name in ("api_usd_per_token", "request_usd")
+    }
+
+
 # --- prices over time ------------------------------------------------------------------------------------------------
 
 DATED = "2025-07-22"  # the day that the article bears

@@ -257,6 +257,13 @@ def table(
     display(Shown(f"````{{dropdown}} {caption}\n{myst}\n````" if folded else myst, _plain_html(text)))
 
 
+def literal(text: object, longest: int = 60) -> str:
+    """Text from outside, such as a name in a reader's log, as Markdown that shows it and does nothing else."""
+    plain = "".join(each if each.isprintable() else " " for each in str(text))
+    plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    return re.sub(r"^[-.]|[!-,/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", plain)
+
+
 def _cell(text: str) -> str:
     return str(text).replace("|", r"\|").replace("\n", " ")
 

@@ -51,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
             "--prices", type=Path, metavar="FILE.csv", help="your own quotes, which go before public prices"
         )
     _add_prices(commands)
+    logs = commands.add_parser("usage", help="a reader's own usage log").add_subparsers(required=True, metavar="WHAT")
+    own = logs.add_parser("report", help="a page and tables of costs from a log with OpenTelemetry's GenAI names")
+    own.add_argument("log", type=Path, metavar="LOG", help="a .parquet, .csv, or OTLP .json or .jsonl file")
+    own.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to put report.html and two CSV files")
+    own.add_argument("--prices", type=Path, metavar="FILE", help="own prices: a CSV like data/api_token_prices.csv")
+    own.add_argument("--bill", metavar="USD", help="what was billed for the log, to be set beside it")
+    own.set_defaults(run=_report)
     own = commands.add_parser("measure", help="record this machine in data/, for the chapter on your own machine")
     own.add_argument("--rounds", type=int, default=20, help="rounds of which the least time counts (default: 20)")
     own.add_argument("--library", metavar="NAME", help="numpy or torch (default: torch if it is installed)")
@@ -67,6 +74,14 @@ def _run(options: argparse.Namespace) -> int:
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from costlib import report
+
+    for path in report.write(options.log, options.output, options.prices, options.bill):
+        print(path)
     return 0
 
 

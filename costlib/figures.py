@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import matplotlib as mpl
+import matplotlib.dates as mdates
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -561,6 +562,53 @@ def tornado(rows: Sequence[tuple[str, float, float]], center: float, x_label: st
         axes.tick_params(axis="y", length=0)
         _plain_ticks(axes.xaxis, (low, edge))
     return figure
+
+
+def over_days(
+    days: np.ndarray, curves: Sequence[Line], y_label: str, *, rules: Sequence[Rule] = (), bottom: float | None = None
+) -> Figure:
+    """Curves over `days` (numpy dates), labelled at their right ends, on a linear axis; `rules` stand at dates."""
+    x = mdates.date2num(days)
+    at = [Rule(each.label, float(mdates.date2num(np.datetime64(each.at))), each.color) for each in rules]
+    figure = lines(x, curves, "", y_label, rules=at, log_x=False, log_y=False, bottom=bottom)
+    _date_ticks(figure.axes[0])
+    return figure
+
+
+def _date_ticks(axes: Axes) -> None:
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+
+
+def stacked(days: np.ndarray, parts: Mapping[str, tuple[np.ndarray, str]], y_label: str) -> Figure:
+    """Bars at `days` (numpy dates, evenly apart) of parts stacked up and down from zero, and a dot at their sum.
+
+    `parts` maps a name to its values and its color.
+    """
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 3.9)}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        x, ends = mdates.date2num(days), np.zeros((2, len(days)))
+        width = 0.8 * (x[1] - x[0]) if len(x) > 1 else 1.0
+        for name, (values, color) in parts.items():
+            side = (np.asarray(values) < 0).astype(int)
+            start = ends[side, np.arange(len(x))]
+            axes.bar(x, values, width, start, color=COLORS[color], alpha=0.85, label=name, linewidth=0)
+            ends[side, np.arange(len(x))] += values
+        axes.plot(x, ends.sum(axis=0), "o", color=INK, markersize=4, label="change in all")
+        axes.axhline(0, color=COLORS["grid"], linewidth=0.8)
+        axes.set_ylabel(y_label)
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5, handlelength=1)
+        axes.grid(axis="x", visible=False)
+        _date_ticks(axes)
+        _plain_ticks(axes.yaxis, axes.get_ylim())
+    return figure
+
+
+def plain(text: str) -> str:
+    """A name as a label that matplotlib does not read as a formula."""
+    return text.replace("$", r"\$")
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:
