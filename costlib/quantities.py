@@ -473,7 +473,12 @@ _SERVING = (
     _positive("step_seconds", "s", "t" + _of("step"), "time of one decode step as achieved"),
     # times of prompts
     _positive("prompts_per_pass", "", "m" + _of("pass"), "prompts that are processed in one pass"),
-    _positive("full_pass_seconds", "s", "t" + _of("pass"), "time of a pass that reads all weights, without what its tokens add"),
+    _positive(
+        "full_pass_seconds",
+        "s",
+        "t" + _of("pass"),
+        "time of a pass that reads all weights, without what its tokens add",
+    ),
     _positive("prefill_seconds_per_token", "s/token", "t" + _of("pt"), "time that a prompt token adds to a pass"),
     _positive("prefill_request_seconds", "s", "t" + _of("req"), "time to process one prompt as achieved"),
     _positive("first_prefill_seconds", "s", "t" + _of("first"), "time to process one prompt that is alone in its pass"),
@@ -515,6 +520,19 @@ _SERVING = (
     ),
     _positive(
         "replica_tokens_per_second", "token/s", "R", "input and output tokens per second of one replica at full load"
+    ),
+    _positive("user_tokens_per_second", "token/s", "R" + _of("user"), "output tokens per second that one user sees"),
+    _positive(
+        "decoding_tokens_per_second",
+        "token/s",
+        "R" + _of("dec"),
+        "output tokens per second of all replicas while answers come",
+    ),
+    _positive(
+        "deployment_prompt_tokens_per_second",
+        "token/s",
+        r"R^{\mathrm{pre}}" + _of("all"),
+        "prompt tokens per second of all replicas that only process prompts",
     ),
     _positive("gpu_output_tokens_per_second", "token/s/GPU", "R" + _of("gpu"), "output tokens per second and GPU"),
     _positive(

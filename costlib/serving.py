@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import cases, data
+from costlib import cases, configs, data
 from costlib.equations import Chain, Model
 from costlib.models import batching, memory, parallel, roofline, serving
 
@@ -75,3 +75,214 @@ def replica(
     special = serving.speculation(experts) if speculative else ()
     replaced = {made.defines.name for made in special}
     return Model(*(made for made in chosen if made.defines.name not in replaced), *special)
+
+
+# --- facts about rows ------------------------------------------------------------------------------------------------
+
+KINDS = ("latent", "windows", "experts")
+SHAPE = (
+    "n_layers", "hidden_dim", "n_heads", "n_kv_heads", "head_dim", "query_latent_dim", "kv_latent_dim",
+    "rope_head_dim", "nope_head_dim", "value_head_dim", "full_attention_layers", "window_layers", "window_tokens",
+    "dense_ffn_layers", "moe_ffn_layers", "dense_ffn_dim", "ffn_matrices", "n_experts", "experts_per_token",
+    "shared_experts", "expert_ffn_dim", "vocabulary_size", "embedding_tables",
+)  # fmt: skip
+LARGE_GPU_BYTES = 70 * 2**30  # vLLM takes on more sequences by default from here on, but on A100s
+LINKS = ("NVLink", "PCIe", "Infinity Fabric")
+
+
+@functools.cache
+def generation(gpu: str) -> str:
+    """The generation of an accelerator: that of the longest beginning of its key in data/generations.csv."""
+    known = data.table("generations")
+    fits = [prefix for prefix in known.index if gpu.startswith(prefix)]
+    return str(known.loc[max(fits, key=len), "generation"]) if fits else "other"
+
+
+@functools.cache
+def link(gpu: str) -> str:
+    """The kind of link between GPUs; PCIe where none is named, since every card has that."""
+    named = data.text(data.row("accelerators", gpu), "interconnect")
+    return next((kind for kind in LINKS if named.startswith(kind)), "other" if named else "PCIe")
+
+
+@functools.cache
+def hardware(gpu: str, compute_precision: str) -> dict[str, float]:
+    """Peak, bandwidth, memory and link of an accelerator in base units.
+
+    An unknown peak is NaN, so that what depends on it is not predicted. A link of unknown speed counts as PCIe 4.0.
+    """
+    found = data.facts("accelerators", gpu)
+    peak = found.get(f"dense_{compute_precision}_teraflops")
+    if peak is None and compute_precision == "fp32":
+        peak = (found.get("dense_fp16_teraflops") or np.nan) / 2  # half the operands per byte
+    between = found.get("interconnect_gigabytes_per_second") or cases.assumed("interconnect_bytes_per_second")
+    return {
+        "peak_flops_per_second": float(peak) if peak is not None else np.nan,
+        "memory_bytes_per_second": float(found["memory_gigabytes_per_second"]),
+        "memory_bytes": float(found.get("reported_mebibytes") or found["memory_gigabytes"]),
+        "interconnect_bytes_per_second": float(between),
+    }
+
+
+@functools.cache
+def engine_defaults(engine: str, gpu: str) -> dict[str, float]:
+    """What an engine sets unless told otherwise: sequences at most, and prompt tokens per step where that is fixed."""
+    table = data.table("engine_defaults")
+    cells = table.loc[engine if engine in table.index else "other"]
+    held = hardware(gpu, "fp16")["memory_bytes"]
+    large = held >= LARGE_GPU_BYTES and generation(gpu) != "ampere" and not pd.isna(cells["max_sequences_large_gpu"])
+    found = {"max_sequences": float(cells["max_sequences_large_gpu" if large else "max_sequences"])}
+    if not pd.isna(cells["chunk_budget_tokens"]):
+        found["chunk_budget_tokens"] = float(cells["chunk_budget_tokens"])
+    return found
+
+
+def fills_free_memory(engine: str) -> bool:
+    """Whether the engine's cache takes a share of the memory that weights leave free, instead of all memory."""
+    table = data.table("engine_defaults")
+    return bool(table.loc[engine if engine in table.index else "other", "fills_free_memory"])
+
+
+def _per_distinct(keys: Iterable[tuple], facts: Any) -> dict[str, np.ndarray]:
+    """`facts` of each distinct key, as one array per name over all keys."""
+    codes, distinct = pd.factorize(pd.Series(list(map(tuple, keys))), use_na_sentinel=False)
+    found = [facts(*key) for key in distinct]
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: np.array([float(each.get(name, np.nan)) for each in found])[codes] for name in names}
+
+
+# --- many rows -------------------------------------------------------------------------------------------------------
+
+
+class Group:
+    """Rows that need the same equations: their places among all rows, and their values that no constant touches."""
+
+    def __init__(self, places: np.ndarray, model: Model, target: str, values: dict[str, np.ndarray]) -> None:
+        self.places, self.model, self.target = places, model, target
+        untouched = model.independent(target, of=CONSTANTS, given=values)
+        self.known = model.evaluate(values, *untouched) if untouched else dict(values)
+        self.given = tuple(name for name in self.known if name in model.by_name)
+        self.constants = [name for name in self._chain(target).inputs if name not in self.known]
+
+    def _chain(self, *targets: str) -> Chain:
+        return _compiled(self.model, targets, self.given)
+
+    def __call__(self, constants: Mapping[str, np.ndarray], *targets: str) -> tuple[np.ndarray, ...]:
+        """`targets` (or the group's own) with the values of constants, arrays whose last axis runs over all rows."""
+        chain = self._chain(*(targets or (self.target,)))
+        drawn = {name: constants[name][..., self.places] for name in chain.inputs if name not in self.known}
+        return tuple(chain({**self.known, **drawn}))
+
+
+@functools.cache
+def _compiled(model: Model, targets: tuple[str, ...], given: tuple[str, ...]) -> Chain:
+    return model.compile(*targets, given=given)
+
+
+class Rows:
+    """Parsed configurations (`configs.parse`) as arrays, in groups that share their equations.
+
+    Rows with a reason belong to no group; what is computed for them is NaN. `levels` names the groups of constants that
+    each row belongs to, `applies` says under which conditions it falls.
+    """
+
+    def __init__(self, parsed: pd.DataFrame) -> None:
+        parsed = parsed.reset_index(drop=True)
+        self.parsed, self.size = parsed, len(parsed)
+        self.good = np.flatnonzero((parsed["reason"] == "").to_numpy())
+        rows = parsed.iloc[self.good]
+        kinds = _kinds(rows)
+        self.levels = {name: _spread(column, self.good, self.size, "") for name, column in _levels(rows).items()}
+        conditions = {
+            "weight_only": rows["weight_only"].to_numpy(bool),
+            "narrow": rows["compute_precision"].isin(NARROW).to_numpy(),
+            "experts": kinds["experts"].to_numpy(bool),
+            "median": ~rows["metric"].str.contains("mean").to_numpy(bool),
+        }
+        self.applies = {name: _spread(column, self.good, self.size, False) for name, column in conditions.items()}
+        self.metrics = [METRICS[each if each in METRICS else each.partition("_")[0]] for each in rows["metric"]]
+        values, self.groups = _values(rows), []
+        kinds["target"], kinds["load"] = [target for target, _ in self.metrics], rows["load"].to_numpy()
+        self.fixed = {"chunk_budget_tokens": _spread(values.pop("chunk_budget_tokens"), self.good, self.size, np.nan)}
+        for key, chosen in kinds.groupby(list(kinds.columns), sort=False).indices.items():
+            kind = dict(zip(kinds.columns, key, strict=True))
+            target = kind.pop("target")
+            self.groups.append(
+                Group(self.good[chosen], replica(**kind), target, {name: v[chosen] for name, v in values.items()})
+            )
+        self.unit = _spread(np.array([unit for _, unit in self.metrics]), self.good, self.size, np.nan)
+
+    def predict(self, constants: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Every row's metric in the unit of its name; constants are arrays whose last axis runs over the rows."""
+        return self.compute(constants)[0] / self.unit
+
+    def compute(self, constants: Mapping[str, np.ndarray], *targets: str) -> list[np.ndarray]:
+        """`targets` (or each row's own) in base units, NaN where a row's load does not have them."""
+        shape = np.broadcast_shapes(*(np.shape(each) for each in constants.values()))
+        found = [np.full(shape, np.nan) for _ in targets or ("",)]
+        for group in self.groups:
+            named = [name for name in targets if name in group.model.by_name] or ([] if targets else [group.target])
+            for name, values in zip(named, group(constants, *named) if named else (), strict=True):
+                found[targets.index(name) if targets else 0][..., group.places] = values
+        return found
+
+
+def _spread(values: Any, places: np.ndarray, size: int, empty: Any) -> np.ndarray:
+    """`values` at their `places` in an array of `size`, with `empty` elsewhere."""
+    values = np.asarray(values)
+    found = np.full(size, empty, dtype=object if values.dtype.kind in "OUS" else np.result_type(values, type(empty)))
+    found[places] = values
+    return found
+
+
+def _levels(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The groups that share shifts of constants."""
+    accelerators = data.table("accelerators")
+    return {
+        "engine": rows["engine"].to_numpy(object),
+        "vendor": rows["gpu"].map(accelerators["vendor"]).to_numpy(object),
+        "generation": rows["gpu"].map(generation).to_numpy(object),
+        "link": rows["gpu"].map(link).to_numpy(object),
+    }
+
+
+def _kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    shapes = {model: configs.shape_of(model)[0] for model in rows["model"].unique()}
+    found = {name: rows["model"].map({m: kind[name] for m, kind in shapes.items()}) for name in KINDS}
+    return pd.DataFrame(
+        {
+            **found,
+            "attention_data_parallel": rows["attention_data_parallel"],
+            "free_memory": rows["engine"].map({e: fills_free_memory(e) for e in rows["engine"].unique()}),
+        }
+    ).reset_index(drop=True)
+
+
+def _values(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The quantities that the equations need of each row, as arrays."""
+    shapes = _per_distinct(rows[["model"]].itertuples(index=False), lambda model: configs.shape_of(model)[1])
+    stored = _per_distinct(rows[["precision", "kv_precision"]].itertuples(index=False), cases.weights)
+    devices = _per_distinct(rows[["gpu", "compute_precision"]].itertuples(index=False), hardware)
+    engines = _per_distinct(rows[["engine", "gpu"]].itertuples(index=False), engine_defaults)
+    replicas, load = rows["replicas"].to_numpy(float), rows["load_value"].to_numpy(float)
+    asked = np.maximum(np.nan_to_num(load / replicas, nan=1.0), 1e-9)
+    sent = rows["load_requests"].fillna(float(cases.assumed("test_requests"))).to_numpy(float) / replicas
+    layers = shapes["window_layers"]
+    return {
+        **{name: column for name, column in shapes.items() if name in SHAPE},
+        **stored, **devices, **engines,
+        "experts_per_token": np.nan_to_num(shapes["experts_per_token"]),
+        "moe_ffn_layers": np.nan_to_num(shapes["moe_ffn_layers"]),
+        "window_tokens": np.where(layers > 0, shapes.get("window_tokens", np.ones(len(rows))), 1.0),
+        "chunk_budget_tokens": engines.get("chunk_budget_tokens", np.full(len(rows), np.nan)),
+        "memory_reserve_share": float(cases.assumed("memory_reserve_share")) * np.ones(len(rows)),
+        "tokens_per_step": np.ones(len(rows)),
+        "n_gpus": (rows["tensor_parallel"] * rows["pipeline_parallel"]).to_numpy(float),
+        "pipeline_parallel": rows["pipeline_parallel"].to_numpy(float),
+        "replicas": replicas,
+        "input_tokens": rows["input_tokens"].to_numpy(float),
+        "output_tokens": np.maximum(rows["output_tokens"].to_numpy(float), 1.0),
+        "concurrency": np.maximum(asked, 1.0), "burst_requests": np.maximum(asked, 1.0), "arrival_rate": asked,
+        "test_requests": np.maximum(sent, 1.0),
+        **{name: np.full(len(rows), value) for name, value in PLAIN.items()},
+    }  # fmt: skip

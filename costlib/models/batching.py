@@ -471,6 +471,27 @@ def deployment_tokens_per_second(replica_tokens_per_second: Expr, replicas: Expr
     return replica_tokens_per_second * replicas
 
 
+@equation(source="agrawal_2024_sarathi", example={"prompt_tokens_per_second": 16_000, "replicas": 3, "gives": 48_000})
+def deployment_prompt_tokens_per_second(prompt_tokens_per_second: Expr, replicas: Expr) -> Expr:
+    """The same for prompts alone."""
+    return prompt_tokens_per_second * replicas
+
+
+@equation(source="pope_2022_efficiently", example={"output_token_seconds": 0.02, "gives": 50})
+def user_tokens_per_second(output_token_seconds: Expr) -> Expr:
+    """What one user sees."""
+    return 1 / output_token_seconds
+
+
+@equation(
+    source="pope_2022_efficiently",
+    example={"decoding_sequences": 32, "output_token_seconds": 0.02, "replicas": 3, "gives": 4800},
+)
+def decoding_tokens_per_second(decoding_sequences: Expr, output_token_seconds: Expr, replicas: Expr) -> Expr:
+    """What all users see together while their answers come."""
+    return decoding_sequences / output_token_seconds * replicas
+
+
 # --- latency ---------------------------------------------------------------------------------------------------------
 
 
@@ -735,7 +756,8 @@ def output_token_weight(gpu_seconds_per_output_token: Expr, gpu_seconds_per_inpu
 
 _COMMON = (
     cache_sequences, replica_tokens_per_second, gpu_output_tokens_per_second, deployment_output_tokens_per_second,
-    deployment_tokens_per_second, inter_token_seconds, gpu_seconds_per_output_token, gpu_seconds_per_input_token,
+    deployment_tokens_per_second, deployment_prompt_tokens_per_second, user_tokens_per_second,
+    decoding_tokens_per_second, inter_token_seconds, gpu_seconds_per_output_token, gpu_seconds_per_input_token,
     output_token_weight,
 )  # fmt: skip
 _QUEUED = (
