@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from costlib import configs, data
+from costlib import configs, data, serving
 from costlib.quantities import quantity
 from costlib.serving import CONSTANTS, UNUSED, Rows
 
@@ -47,11 +47,14 @@ PRIORS: dict[str, tuple[float, float, tuple[str, ...]]] = {
     "server_time_factor": (1.1, 0.5, ()),
     "interactive_time_factor": (1.6, 0.5, ()),
 }
+COMMON = ("all", "all")  # level and group of the common value
 SHIFT = 0.3  # scatter of shifts that the first steps assume; later ones estimate it
 SCATTER = (0.03, 1.0)  # bounds of the estimated scatter
 ERROR = 0.12  # typical error of the logarithm of a speed; the loss grows linearly beyond
 NOISY = {"ttft": 0.25}  # weight of kinds of metrics that depend on what rows do not say
-STEPS = 30
+STEPS, POOL = 24, (3, 6, 9)  # steps of a fit, and those after which scatter is estimated anew
+RESTEPS, REPOOL = 5, (1, 3)  # the same for a fit that starts from another
+LEAST_SHIFT = 0.02  # shifts below are not worth a row of the table
 
 
 def link(name: str, value: np.ndarray) -> np.ndarray:
@@ -68,24 +71,34 @@ def unlink(name: str, scaled: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Calibration:
-    """A common value and shifts, `estimate`, per (constant, level, group) on the link's scale, with standard errors."""
+    """A common value and shifts, `estimate`, per (constant, level, group) on the link's scale, with standard errors.
+
+    The common value is relative to where the fit starts (`PRIORS`). `rows` counts the measurements behind a column,
+    `scatter` is how far shifts of its kind lie apart.
+    """
 
     columns: list[tuple[str, str, str]]
     estimate: np.ndarray
     error: np.ndarray
     rows: np.ndarray
-    scatter: np.ndarray
-    place: dict[tuple[str, str, str], int] = field(init=False)
+    scatter: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        self.place = {column: i for i, column in enumerate(self.columns)}
+    @classmethod
+    def of_priors(cls) -> Calibration:
+        """Where the fit starts: the common values of `PRIORS`, and no shifts."""
+        return cls([(name, *COMMON) for name in CONSTANTS], *(np.zeros(len(CONSTANTS)) for _ in range(3)))
+
+    @functools.cached_property
+    def place(self) -> dict[tuple[str, str, str], int]:
+        """Where each column stands."""
+        return {column: i for i, column in enumerate(self.columns)}
 
     def design(self, rows: Rows) -> dict[str, np.ndarray]:
         """For each constant, the places of its columns per row: one row per level, -1 where a group is unseen."""
         codes = {level: pd.factorize(named) for level, named in rows.levels.items()}
         found = {}
         for name in CONSTANTS:
-            places = [np.full(rows.size, self.place.get((name, "", ""), -1))]
+            places = [np.full(rows.size, self.place.get((name, *COMMON), -1))]
             for level in PRIORS[name][2]:
                 code, groups = codes[level]
                 places.append(np.array([self.place.get((name, level, group), -1) for group in groups])[code])
@@ -118,119 +131,175 @@ def applied(rows: Rows, name: str, value: np.ndarray) -> np.ndarray:
 
 
 def values(rows: Rows, design: Mapping[str, np.ndarray], estimate: np.ndarray) -> dict[str, np.ndarray]:
-    """The value of every constant in every row."""
+    """The value of every constant in every row, for any number of estimates (leading axes)."""
     return {name: applied(rows, name, unlink(name, scaled(design, estimate, name))) for name in CONSTANTS}
 
 
 # --- the fit ---------------------------------------------------------------------------------------------------------
 
 
-def columns_of(rows: Rows, chosen: np.ndarray) -> list[tuple[str, str, str]]:
-    """The columns that the `chosen` rows can say something about."""
+def columns_of(rows: Rows) -> list[tuple[str, str, str]]:
+    """Constant, level and group of everything that the rows can say something about."""
     found = []
     for name in CONSTANTS:
-        found.append((name, "", ""))
+        found.append((name, *COMMON))
         for level in PRIORS[name][2]:
-            found += [(name, level, group) for group in sorted(set(rows.levels[level][chosen]))]
+            found += [(name, level, group) for group in sorted(set(rows.levels[level]) - {""})]
     return found
 
 
-def jacobian(
-    rows: Rows, design: Mapping[str, np.ndarray], estimate: np.ndarray, start: np.ndarray
-) -> dict[str, np.ndarray]:
-    """How the logarithm of each prediction moves with each constant on the link's scale; `start` are predictions."""
-    found, known, step = {}, values(rows, design, estimate), 1e-4
-    for name in CONSTANTS:
-        moved = applied(rows, name, unlink(name, scaled(design, estimate, name) + step))
-        slope = np.zeros(np.shape(start))
-        for group in rows.groups:
-            if name in group.constants:
-                places = group.places
-                found_here = group({**known, name: moved})[0] / rows.unit[places]
-                slope[..., places] = (np.log(found_here) - start[..., places]) / step
-        found[name] = slope
-    return found
-
-
-def matrix(design: Mapping[str, np.ndarray], slopes: Mapping[str, np.ndarray], columns: int) -> np.ndarray:
-    """The slopes by column of the calibration."""
-    size = len(next(iter(slopes.values())))
-    found = np.zeros((size, columns + 1))
-    for name, slope in slopes.items():
-        for places in design[name]:
-            found[np.arange(size), places] += slope
-    return found[:, :-1]
-
-
-def weights(rows: Rows) -> np.ndarray:
-    """How much each row counts."""
+def row_weights(rows: Rows) -> np.ndarray:
+    """How much each row counts: less where the metric depends on what rows do not say."""
     return rows.parsed["metric_kind"].map(NOISY).fillna(1.0).to_numpy()
 
 
-def fit(rows: Rows, measured: np.ndarray, chosen: np.ndarray | None = None, start: Calibration | None = None):
-    """The calibration of the `chosen` rows (all, if none are named) to the `measured` values of their metrics.
+def slopes(rows: Rows, design: Mapping[str, np.ndarray], estimate: np.ndarray, logs: np.ndarray) -> dict:
+    """How the logarithms `logs` of the predictions move with each constant on the link's scale."""
+    known, step, found = values(rows, design, estimate), 1e-4, {}
+    for name in CONSTANTS:
+        moved = {**known, name: applied(rows, name, unlink(name, scaled(design, estimate, name) + step))}
+        slope = np.zeros(logs.shape)
+        for group in (each for each in rows.groups if name in each.constants):
+            slope[..., group.places] = np.log(group(moved)[0] / rows.unit[group.places])
+            slope[..., group.places] -= logs[..., group.places]
+        found[name] = slope / step
+    return found
 
-    Gauss-Newton steps with damping; loss ``2 (sqrt(1 + (r / ERROR)^2) - 1)`` of the error r of the logarithm. `start`
-    gives estimates to begin with, which saves steps.
+
+def _by_column(
+    design: Mapping[str, np.ndarray], slope: Mapping[str, np.ndarray], fold: int, columns: int
+) -> np.ndarray:
+    size = next(iter(design.values())).shape[1]
+    found = np.zeros((columns + 1, size))
+    for name, places in design.items():
+        for each in places:
+            found[each, np.arange(size)] += slope[name][fold]
+    return found[:-1].T
+
+
+def fit(
+    rows: Rows, measured: np.ndarray, weight: np.ndarray | None = None, start: Calibration | None = None
+) -> Calibration:
+    """The calibration of `rows` to the `measured` values of their metrics, counting each by its `weight`.
+
+    Several fits at once have weights with one row per fit (0 leaves a measurement out), and estimates likewise. Damped
+    Gauss-Newton steps on the loss ``2 (sqrt(1 + (r / ERROR)^2) - 1)`` of the error r of the logarithm. `start` gives
+    estimates to begin with, which saves steps.
     """
-    chosen = np.arange(rows.size) if chosen is None else chosen
-    columns = columns_of(rows, chosen)
-    found = Calibration(columns, np.zeros(len(columns)), np.zeros(len(columns)), np.zeros(len(columns)), None)
-    found.scatter = np.array([PRIORS[name][1] if level == "" else SHIFT for name, level, _ in columns])
-    steps = STEPS
+    weight = row_weights(rows) if weight is None else weight
+    counts, target, columns = np.atleast_2d(weight), np.log(measured), columns_of(rows)
+    folds, size = len(counts), len(columns)
+    made = Calibration(columns, np.zeros((folds, size)), np.zeros((folds, size)), np.zeros(size, int))
+    made.scatter = np.tile([PRIORS[name][1] if level == COMMON[0] else SHIFT for name, level, _ in columns], (folds, 1))
     if start is not None:
-        known = [start.place.get(column, -1) for column in columns]
-        found.estimate = np.append(start.estimate, 0.0)[known]
-        found.scatter = np.where(np.array(known) < 0, found.scatter, np.append(start.scatter, 0.0)[known])
-        steps = 6
-    design, target, counts = found.design(rows), np.log(measured), weights(rows)
-    groups: dict[tuple[str, str], list[int]] = {}
-    for i, (name, level, _) in enumerate(columns):
-        if level:
-            groups.setdefault((name, level), []).append(i)
+        made.estimate, made.scatter = np.tile(start.estimate, (folds, 1)), np.tile(start.scatter, (folds, 1))
+    design, pools = made.design(rows), _pools(columns)
 
-    def residuals(estimate: np.ndarray) -> np.ndarray:
-        return (target - np.log(rows.predict(values(rows, design, estimate))))[chosen]
+    def error_of(estimate: np.ndarray) -> np.ndarray:
+        return target - np.log(rows.predict(values(rows, design, estimate)))
 
-    def cost(error: np.ndarray, estimate: np.ndarray) -> float:
+    def cost(error: np.ndarray, estimate: np.ndarray) -> np.ndarray:
         loss = 2 * (np.sqrt(1 + (error / ERROR) ** 2) - 1)
-        return float(np.sum(counts[chosen] * loss) + np.sum((estimate / found.scatter) ** 2))
+        return (counts * loss).sum(axis=1) + ((estimate / made.scatter) ** 2).sum(axis=1)
 
-    damping, error = 1e-2, residuals(found.estimate)
-    for step in range(steps):
-        slopes = jacobian(rows, design, found.estimate, target - _place(error, chosen, rows.size))
-        slope = matrix({n: d[:, chosen] for n, d in design.items()}, {n: s[chosen] for n, s in slopes.items()}, len(columns))
-        weight = counts[chosen] / ERROR**2 / np.sqrt(1 + (error / ERROR) ** 2)
-        normal = slope.T @ (slope * weight[:, None])
-        pull = slope.T @ (weight * error) - found.estimate / found.scatter**2
-        now = cost(error, found.estimate)
+    error, damping, done = error_of(made.estimate), np.full(folds, 1e-2), np.zeros(folds, bool)
+    for step in range(STEPS if start is None else RESTEPS):
+        slope = slopes(rows, design, made.estimate, target - error)
+        bend = counts / ERROR**2 / np.sqrt(1 + (error / ERROR) ** 2)
+        normal, pull = np.zeros((folds, size, size)), np.zeros((folds, size))
+        for fold in np.flatnonzero(~done):
+            by_column = _by_column(design, slope, fold, size)
+            normal[fold] = by_column.T @ (by_column * bend[fold][:, None])
+            pull[fold] = by_column.T @ (bend[fold] * error[fold]) - made.estimate[fold] / made.scatter[fold] ** 2
+        before, open_ = cost(error, made.estimate), ~done
         for _ in range(8):
-            curved = normal + np.diag(1 / found.scatter**2)
-            curved[np.diag_indices_from(curved)] *= 1 + damping
-            moved = found.estimate + np.clip(linalg.solve(curved, pull, assume_a="pos"), -0.7, 0.7)
-            tried = residuals(moved)
-            if cost(tried, moved) < now:
+            moved = made.estimate.copy()
+            for fold in np.flatnonzero(open_):
+                curved = normal[fold] + np.diag(1 / made.scatter[fold] ** 2)
+                curved[np.diag_indices(size)] *= 1 + damping[fold]
+                moved[fold] += np.clip(linalg.solve(curved, pull[fold], assume_a="pos"), -0.7, 0.7)
+            tried = error_of(moved)
+            after = cost(tried, moved)
+            better = open_ & (after < before)
+            made.estimate[better], error[better], open_ = moved[better], tried[better], open_ & ~better
+            damping[better] /= 4
+            damping[open_] = np.maximum(damping[open_] * 5, 1e-3)
+            if not open_.any():
                 break
-            damping = max(damping * 5, 1e-3)
-        else:
+        repool = step in (POOL if start is None else REPOOL)
+        done |= open_ | ((before - cost(error, made.estimate) < 1e-3 * before) & (not repool) & (step > 2))
+        if repool or done.all():
+            for fold in range(folds):
+                covariance = linalg.inv(normal[fold] + np.diag(1 / made.scatter[fold] ** 2))
+                made.error[fold] = np.sqrt(np.diag(covariance))
+                if repool:
+                    for places in pools:
+                        spread = np.mean(made.estimate[fold, places] ** 2 + np.diag(covariance)[places])
+                        made.scatter[fold, places] = np.clip(np.sqrt(spread), *SCATTER)
+        if done.all():
             break
-        gained = now - cost(tried, moved)
-        found.estimate, error, damping = moved, tried, damping / 4
-        if step in (3, 6, 9) or (start is not None and step in (0, 2)):
-            covariance = linalg.inv(normal + np.diag(1 / found.scatter**2))
-            for places in groups.values():
-                spread = np.mean(found.estimate[places] ** 2 + np.diag(covariance)[places])
-                found.scatter[places] = np.clip(np.sqrt(spread), *SCATTER)
-        elif gained < 1e-3 * now:
-            break
-    covariance = linalg.inv(normal + np.diag(1 / found.scatter**2))
-    found.error = np.sqrt(np.diag(covariance))
-    found.rows = (slope != 0).sum(axis=0)
-    found.effective = float(np.trace(covariance @ normal))
-    return found
+    made.rows = (np.abs(_by_column(design, slope, 0, size)) > 0).sum(axis=0)
+    if np.ndim(weight) == 1:
+        made.estimate, made.error, made.scatter = made.estimate[0], made.error[0], made.scatter[0]
+    return made
 
 
-def _place(values_: np.ndarray, places: np.ndarray, size: int) -> np.ndarray:
-    found = np.full(size, np.nan)
-    found[places] = values_
-    return found
+def _pools(columns: list[tuple[str, str, str]]) -> list[np.ndarray]:
+    """The places of shifts that share a scatter: those of one constant at one level."""
+    keys = pd.Series([f"{name} {level}" if level != COMMON[0] else "" for name, level, _ in columns])
+    return [places for key, places in keys.groupby(keys).indices.items() if key]
+
+
+# --- the committed tables --------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def measurements() -> tuple[pd.DataFrame, Rows, np.ndarray]:
+    """The rows of data/measurements.csv that can be read and computed: the table, the rows, and the values."""
+    frame = data.table("measurements")
+    parsed = configs.parse(frame)
+    rows = Rows(parsed)
+    finite = np.isfinite(rows.predict(Calibration.of_priors().constants(rows)))
+    if finite.all():
+        return frame.reset_index(drop=True), rows, frame["value"].to_numpy(float)
+    frame = frame[finite].reset_index(drop=True)
+    return frame, Rows(parsed[finite].reset_index(drop=True)), frame["value"].to_numpy(float)
+
+
+@functools.cache
+def committed() -> Calibration:
+    """The calibration of data/calibration.csv."""
+    table = data.table("calibration")
+    columns = [tuple(each) for each in table[["constant", "level", "group"]].itertuples(index=False)]
+    estimate, error = table["estimate"].to_numpy(float), table["standard_error"].to_numpy(float)
+    return Calibration(columns, estimate, error, table["rows"].to_numpy(int))
+
+
+def table_of(made: Calibration) -> pd.DataFrame:
+    """The calibration as the rows of data/calibration.csv: common values, and shifts that matter."""
+    frame = pd.DataFrame(made.columns, columns=["constant", "level", "group"])
+    frame = frame.assign(estimate=made.estimate.round(4), standard_error=made.error.round(4), rows=made.rows)
+    return frame[(frame["level"] == COMMON[0]) | (frame["estimate"].abs() >= LEAST_SHIFT)].reset_index(drop=True)
+
+
+def constants(
+    engine: str, gpu: str, compute_precision: str, *, weight_only: bool = False, experts: bool = False
+) -> dict[str, float]:
+    """The measured constants of `engine` on `gpu`, in base units, by name.
+
+    `weight_only`: low-bit weights are unpacked to 16-bit arithmetic. A GPU or an engine that was not measured gets the
+    constants of its generation, its vendor, or all.
+    """
+    made, where = committed(), {"engine": engine, "generation": serving.generation(gpu), "link": serving.link(gpu)}
+    where["vendor"] = data.row("accelerators", gpu)["vendor"]
+    narrow = compute_precision in serving.NARROW
+    applies = {"weight_only": weight_only, "narrow": narrow, "experts": experts, "median": False}
+    found = {}
+    for name, (start, _, levels) in PRIORS.items():
+        keys = [(name, *COMMON), *((name, level, where[level]) for level in levels)]
+        moved = sum(made.estimate[made.place[key]] for key in keys if key in made.place)
+        unused, condition = UNUSED.get(name, (np.nan, ""))
+        found[name] = (
+            float(unlink(name, link(name, np.float64(start)) + moved)) if applies.get(condition, True) else unused
+        )
+    return {**found, **serving.engine_defaults(engine, gpu)}

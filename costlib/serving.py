@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import cases, configs, data
+from costlib.data import Fact
 from costlib.equations import Chain, Model
 from costlib.models import batching, memory, parallel, roofline, serving
 
@@ -75,6 +76,14 @@ def replica(
     special = serving.speculation(experts) if speculative else ()
     replaced = {made.defines.name for made in special}
     return Model(*(made for made in chosen if made.defines.name not in replaced), *special)
+
+
+def measured_fact(name: str, value: float) -> Fact:
+    """`value` of the quantity `name` as one that is measured on configurations left out of the fit."""
+    return Fact(
+        value, table="prediction_errors", key="throughput batch many", field="q50", quantity=name,
+        source="own_validation", locator="data/prediction_errors.csv", date="", kind="measured",
+    )  # fmt: skip
 
 
 # --- facts about rows ------------------------------------------------------------------------------------------------

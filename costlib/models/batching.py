@@ -181,6 +181,12 @@ def decoding_sequences_steady(batch: Expr, pipeline_parallel: Expr, beams: Expr)
     return batch * pipeline_parallel / beams
 
 
+@equation(source="little_1961_queueing", example={"decoding_sequences": 64, "gives": 64})
+def concurrency(decoding_sequences: Expr) -> Expr:
+    """A steady batch is kept full: as many requests are in flight as there are places."""
+    return decoding_sequences
+
+
 @equation(
     source="huang_2018_gpipe", example={"decoding_sequences": 64, "beams": 1, "pipeline_parallel": 2, "gives": 32}
 )
@@ -766,8 +772,8 @@ _QUEUED = (
 )  # fmt: skip
 _OF_LOAD: dict[str, tuple[Equation, ...]] = {
     "steady": (
-        decoding_sequences_steady, token_cycle_seconds, request_seconds, replica_output_tokens_per_second,
-        output_token_seconds, in_flight, time_to_first_token,
+        decoding_sequences_steady, concurrency, in_flight, token_cycle_seconds, request_seconds_queued,
+        replica_output_tokens_per_second, output_token_seconds, time_to_first_token,
     ),
     "batch": (
         in_flight, decoding_sequences, batch, token_cycle_seconds, request_seconds, replica_output_tokens_per_second,
