@@ -234,9 +234,11 @@ def cache(model: str, kv_precision: str, context_tokens: float) -> float:
 def generations(gpu: str) -> list[str]:
     """Keys of accelerators to compare, oldest first: A100, H100, `gpu` itself, and the newest of each vendor.
 
-    Newest is the last launched whose dense 16-bit peak is known.
+    Newest is the last launched of those with high-bandwidth memory, which serve in data centres, whose launch and
+    dense 16-bit peak are known.
     """
     frame = data.table("accelerators").dropna(subset=["dense_fp16_teraflops"])
     dated = frame.dropna(subset=["launch_date"]).sort_values(["launch_date", "dense_fp16_teraflops"])
-    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *dated.groupby("vendor").tail(1).index}
+    servers = dated[dated["memory_type"].str.startswith("HBM", na=False)]
+    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *servers.groupby("vendor").tail(1).index}
     return [key for key in (*dated.index, *frame.index.difference(dated.index)) if key in chosen]

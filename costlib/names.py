@@ -37,30 +37,43 @@ def spelled(text: str) -> str:
 
 
 @functools.cache
-def _named(kind: str) -> list[tuple[str, Match]]:
-    """Every pattern of a kind and what it stands for: keys, names for people, and aliases."""
+def _named(kind: str) -> list[tuple[str, Match, bool]]:
+    """Every pattern of a kind, what it stands for, and whether it is an alias: keys, names for people, and aliases.
+
+    A GPU's name counts without its memory too.
+    """
     rows = data.table(TABLES[kind])
+    names = list(rows[rows.columns[1]].items())
+    names += [(key, re.sub(r" \d+ GB", "", name)) for key, name in names] if kind == "gpu" else []
     aliases = data.table("aliases")
     aliases = aliases[aliases["kind"] == kind].fillna("")
     return [
-        *((key, Match(key)) for key in rows.index),
-        *((name, Match(key)) for key, name in rows[rows.columns[1]].items()),
-        *((pattern, Match(*found)) for pattern, *found in aliases[["pattern", "key", "note"]].itertuples(index=False)),
+        *((key, Match(key), False) for key in rows.index),
+        *((name, Match(key), False) for key, name in names),
+        *((pattern, Match(key, note), True) for pattern, key, note in zip(*(aliases[f] for f in _ALIAS), strict=True)),
     ]
+
+
+_ALIAS = ("pattern", "key", "note")
 
 
 @functools.cache
 def _whole(kind: str) -> dict[str, Match]:
-    """What each pattern stands for when it is the whole name; of several, the last of `_named`."""
-    return {spelled(pattern): found for pattern, found in _named(kind)}
+    """What each pattern stands for when it is the whole name; aliases first, and none that two rows share."""
+    found: dict[tuple[bool, str], dict[str, Match]] = {}
+    for pattern, match_, alias in _named(kind):
+        found.setdefault((alias, spelled(pattern)), {})[match_.key] = match_
+    return {name: next(iter(some.values())) for (_, name), some in sorted(found.items()) if len(some) == 1}
 
 
 @functools.cache
-def _patterns(kind: str) -> list[tuple[int, tuple[str, ...], Match]]:
-    """Letters, words and match of every pattern of a kind, the one with the most letters first."""
-    found = [(tuple(map(spelled, pattern.split())), match_) for pattern, match_ in _named(kind)]
-    lettered = [(sum(len(word.replace(" ", "")) for word in words), words, match_) for words, match_ in found]
-    return sorted(lettered, key=lambda each: -each[0])
+def _patterns(kind: str) -> list[tuple[tuple[int, bool], tuple[str, ...], Match]]:
+    """Rank (letters, then aliases first), words and match of every pattern of a kind, the highest rank first."""
+    found = []
+    for pattern, match_, alias in _named(kind):
+        words = tuple(map(spelled, re.sub(r"(\d) (?=GB\b|B\b)", r"\1", pattern).split()))
+        found.append(((sum(len(word.replace(" ", "")) for word in words), alias), words, match_))
+    return sorted(found, key=lambda each: each[0], reverse=True)
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -70,12 +83,12 @@ def match(kind: str, text: str) -> Match:
     if name in _whole(kind):
         return _whole(kind)[name]
     best: dict[str, Match] = {}
-    most = 0
-    for letters, words, found in _patterns(kind):
-        if letters < most:
+    highest = (0, False)
+    for rank, words, found in _patterns(kind):
+        if rank < highest:
             break
         if _fits(words, name):
-            best, most = {found.key: found, **best}, letters
+            best, highest = {found.key: found, **best}, rank
     if len(best) > 1:
         return Match(reason=f"{text!r} can be read as {' or as '.join(best)}")
     if best:
