@@ -290,8 +290,8 @@ def constants(
     `weight_only`: low-bit weights are unpacked to 16-bit arithmetic. A GPU or an engine that was not measured gets the
     constants of its generation, its vendor, or all.
     """
-    made, where = committed(), {"engine": engine, "generation": serving.generation(gpu), "link": serving.link(gpu)}
-    where["vendor"] = data.row("accelerators", gpu)["vendor"]
+    made, about = committed(), data.row("accelerators", gpu)
+    where = {"engine": engine, **{level: about[level] for level in ("vendor", "generation", "link")}}
     narrow = compute_precision in serving.NARROW
     applies = {"weight_only": weight_only, "narrow": narrow, "experts": experts, "median": False}
     found = {}

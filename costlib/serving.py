@@ -96,22 +96,6 @@ SHAPE = (
     "shared_experts", "expert_ffn_dim", "vocabulary_size", "embedding_tables",
 )  # fmt: skip
 LARGE_GPU_BYTES = 70 * 2**30  # vLLM takes on more sequences by default from here on, but on A100s
-LINKS = ("NVLink", "PCIe", "Infinity Fabric")
-
-
-@functools.cache
-def generation(gpu: str) -> str:
-    """The generation of an accelerator: that of the longest beginning of its key in data/generations.csv."""
-    known = data.table("generations")
-    fits = [prefix for prefix in known.index if gpu.startswith(prefix)]
-    return str(known.loc[max(fits, key=len), "generation"]) if fits else "other"
-
-
-@functools.cache
-def link(gpu: str) -> str:
-    """The kind of link between GPUs; PCIe where none is named, since every card has that."""
-    named = data.text(data.row("accelerators", gpu), "interconnect")
-    return next((kind for kind in LINKS if named.startswith(kind)), "other" if named else "PCIe")
 
 
 @functools.cache
@@ -139,7 +123,11 @@ def engine_defaults(engine: str, gpu: str) -> dict[str, float]:
     table = data.table("engine_defaults")
     cells = table.loc[engine if engine in table.index else "other"]
     held = hardware(gpu, "fp16")["memory_bytes"]
-    large = held >= LARGE_GPU_BYTES and generation(gpu) != "ampere" and not pd.isna(cells["max_sequences_large_gpu"])
+    large = (
+        held >= LARGE_GPU_BYTES
+        and data.row("accelerators", gpu)["generation"] != "ampere"
+        and not pd.isna(cells["max_sequences_large_gpu"])
+    )
     found = {"max_sequences": float(cells["max_sequences_large_gpu" if large else "max_sequences"])}
     if not pd.isna(cells["chunk_budget_tokens"]):
         found["chunk_budget_tokens"] = float(cells["chunk_budget_tokens"])
@@ -230,9 +218,14 @@ class Rows:
         shape = np.broadcast_shapes(*(np.shape(each) for each in constants.values()))
         found = [np.full(shape, np.nan) for _ in targets or ("",)]
         for group in self.groups:
-            named = [name for name in targets if name in group.model.by_name] or ([] if targets else [group.target])
-            for name, values in zip(named, group(constants, *named) if named else (), strict=True):
-                found[targets.index(name) if targets else 0][..., group.places] = values
+            if not targets:
+                found[0][..., group.places] = group(constants)[0]
+                continue
+            named = [name for name in targets if name in group.model.by_name]
+            results = {**group.known, **dict(zip(named, group(constants, *named), strict=True))}
+            for place, name in enumerate(targets):
+                if name in results:
+                    found[place][..., group.places] = results[name]
         return found
 
 
@@ -246,13 +239,9 @@ def _spread(values: Any, places: np.ndarray, size: int, empty: Any) -> np.ndarra
 
 def _levels(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """The groups that share shifts of constants."""
-    accelerators = data.table("accelerators")
-    return {
-        "engine": rows["engine"].to_numpy(object),
-        "vendor": rows["gpu"].map(accelerators["vendor"]).to_numpy(object),
-        "generation": rows["gpu"].map(generation).to_numpy(object),
-        "link": rows["gpu"].map(link).to_numpy(object),
-    }
+    about = data.table("accelerators")
+    named = {name: rows["gpu"].map(about[name]).to_numpy(object) for name in ("vendor", "generation", "link")}
+    return {"engine": rows["engine"].to_numpy(object), **named}
 
 
 def _kinds(rows: pd.DataFrame) -> pd.DataFrame:

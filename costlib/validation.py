@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from costlib import calibration
+from costlib import calibration, data, intervals
 from costlib.serving import IDEAL, Rows
 
 SCHEMES = ("configuration", "gpu", "model", "engine", "source")
@@ -74,3 +75,22 @@ def ideal(rows: Rows, efficiency: float = 1.0) -> np.ndarray:
             for name, value in IDEAL.items()
         }
     )
+
+
+def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
+    """Fit the constants to data/measurements.csv and write data/calibration.csv and data/prediction_errors.csv anew.
+
+    Returns the names of the files with their numbers of rows.
+    """
+    frame, rows, measured = calibration.measurements()
+    progress(f"fitting constants to {len(measured)} measurements")
+    whole = calibration.fit(rows, measured)
+    progress(f"fitting without each of {FOLDS} folds of {', '.join(f'{scheme}s' for scheme in SCHEMES)}")
+    out = _left_out(frame, rows, measured, whole)
+    tables = {
+        "calibration": calibration.table_of(whole),
+        "prediction_errors": intervals.table_of(errors(out, measured), intervals.classes(rows.parsed)),
+    }
+    for name, table in tables.items():
+        table.to_csv(data.package()[name].path, index=False, lineterminator="\n")
+    return [(data.package()[name].path.name, len(table)) for name, table in tables.items()]
