@@ -221,8 +221,8 @@ class Rows:
             if not targets:
                 found[0][..., group.places] = group(constants)[0]
                 continue
-            named = [name for name in targets if name in group.model.by_name]
-            results = {**group.known, **dict(zip(named, group(constants, *named), strict=True))}
+            named = [name for name in targets if name in group.model.by_name and name not in group.known]
+            results = {**group.known, **dict(zip(named, group(constants, *named) if named else (), strict=True))}
             for place, name in enumerate(targets):
                 if name in results:
                     found[place][..., group.places] = results[name]
