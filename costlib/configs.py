@@ -1,11 +1,13 @@
-"""Serving configurations as people write them, one per row, as what the equations need; a bad row never stops another.
+"""Serving configurations as people write them, one per row, as what the equations need.
 
-Every name goes through `names.match`; every text is read once. What the row leaves open is filled by the rules below and
-told in `note`; what cannot be read is told in `reason`, and nothing is guessed silently.
+Every name goes through `names.match`; every text is read once. What the row leaves open is filled by the rules below
+and told in `note`; what cannot be read is told in `reason`. Nothing is guessed silently, and a bad row never stops
+another.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import Any
@@ -35,7 +37,10 @@ METRICS = {
     "prefill_tokens_per_s": "prefill",
 }  # fmt: skip
 PREFIXES = {"ttft_ms": "ttft", "tpot_ms": "tpot", "itl_ms": "tpot"}
-MOST = {"n_gpus": 100_000.0, "input_tokens": 1e7, "output_tokens": 1e7}
+MOST = {"n_gpus": 100_000.0, "input_tokens": 1e7, "output_tokens": 1e7, "batch_or_concurrency": 1e7}
+UNSAID = {
+    "nan", "none", "null", "n/a", "na", "-", "?", "unknown", "unspecified", "not stated", "not given", "not specified",
+}  # fmt: skip
 DECODED = 256.0  # tokens of an answer whose length does not matter much and is not given
 WEIGHTS_SHARE = 0.675  # of the memory that weights are given at most where the number of GPUs is open
 NARROW = {"fp8", "fp8_block", "nvfp4"}  # weights under which TensorRT-LLM keeps its cache in FP8
@@ -54,21 +59,30 @@ def parse(rows: pd.DataFrame) -> pd.DataFrame:
             raise InputError(f"there is no column {column!r}{near(column, map(str, rows.columns))}")
     codes, cells = np.zeros(len(rows), dtype=np.int64), []
     for column in COLUMNS:
-        values = rows[column] if column in rows.columns else pd.Series("", index=rows.index)
-        code, distinct = pd.factorize(values.map(_text))
-        cells.append((code, list(distinct)))
-        codes = pd.factorize(codes * max(len(distinct), 1) + code)[0].astype(np.int64)
+        code, distinct = _distinct(rows[column]) if column in rows.columns else (np.zeros_like(codes), [""])
+        cells.append((code, distinct))
+        codes = pd.factorize(codes * len(distinct) + code)[0].astype(np.int64)
     first = np.unique(codes, return_index=True)[1]
     texts = [[distinct[i] for i in code[first]] for code, distinct in cells]
     read = pd.DataFrame([_row(*each) for each in zip(*texts, strict=True)], columns=list(EMPTY))
+    read = read.astype({name: type(value) for name, value in EMPTY.items()})
     return read.iloc[codes].set_axis(rows.index)
 
 
+def _distinct(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """The distinct texts of a column, and the number of the one in each row."""
+    raw, cells = pd.factorize(values.astype(object), use_na_sentinel=False)
+    code, texts = pd.factorize(np.array([_text(each) for each in cells], dtype=object))
+    return code[raw] if len(code) else raw, list(texts)
+
+
 def _text(value: Any) -> str:
-    return "" if value is None or value is pd.NA or value != value else str(value).strip()
+    """A cell as text; empty for what stands for an empty cell."""
+    text = "" if value is None or value is pd.NA or value != value else str(value).strip()
+    return "" if text.lower() in UNSAID else text
 
 
-class _Unread(Exception):
+class UnreadError(InputError):
     """Why a row cannot be read."""
 
 
@@ -90,22 +104,25 @@ def _row(
             lambda: _lengths(found, notes, inputs, outputs),
         ):
             step()
-    except _Unread as why:
+    except UnreadError as why:
         found["reason"] = str(why)
     return tuple({**found, "note": "; ".join(dict.fromkeys(filter(None, notes)))}.values())
 
 
 def _metric(found: dict[str, Any], metric: str) -> None:
-    kind = METRICS.get(metric) or next((kind for start, kind in PREFIXES.items() if metric.startswith(start)), "")
+    name = metric.lower()
+    kind = METRICS.get(name) or next((kind for start, kind in PREFIXES.items() if name.startswith(start)), "")
     if not kind:
         known = (*METRICS, "ttft_ms", "tpot_ms", "itl_ms_mean")
-        raise _Unread(f"metric {metric!r} is not predicted{near(metric, known) or ': known are ' + ', '.join(known)}")
+        raise UnreadError(
+            f"metric {metric!r} is not predicted{near(metric, known) or ': known are ' + ', '.join(known)}"
+        )
     found["metric_kind"] = kind
 
 
 def _known(kind: str, text: str, notes: list[str]) -> Match:
     if not text:
-        raise _Unread(f"{kind} is empty")
+        raise UnreadError(f"{kind} is empty")
     match_ = match(kind, text)
     if match_.note:
         notes.append(f"{kind} {text!r}: {match_.note}")
@@ -116,7 +133,7 @@ def _model(found: dict[str, Any], notes: list[str], text: str) -> None:
     read = _known("model", text, notes)
     found["model"] = read.key or shapes.estimate(spelled(text))
     if not found["model"]:
-        raise _Unread(f"model {read.reason}; its name says no size from which to estimate its shape")
+        raise UnreadError(f"model {read.reason}; its name says no size from which to estimate its shape")
     found["estimated"] = not read.key
     if found["estimated"]:
         notes.append(f"model {text!r} is not in the table: shape estimated from the size in its name")
@@ -125,13 +142,13 @@ def _model(found: dict[str, Any], notes: list[str], text: str) -> None:
 def _gpu(found: dict[str, Any], notes: list[str], text: str) -> None:
     read = _known("gpu", text, notes)
     if not read.key:
-        raise _Unread(f"gpu {read.reason}")
+        raise UnreadError(f"gpu {read.reason}")
     found["gpu"] = read.key
 
 
 def _engine(found: dict[str, Any], notes: list[str], text: str) -> None:
     if re.search(readings.SPECULATIVE, text.lower()):
-        raise _Unread(f"engine {text!r} decodes speculatively, and the accepted length is not in the row")
+        raise UnreadError(f"engine {text!r} decodes speculatively, and the accepted length is not in the row")
     read = match("engine", text) if text else Match()
     found["engine"] = read.key or "other"
     if not read.key:
@@ -146,22 +163,32 @@ def _suffix(model: str) -> str:
 def _precision(found: dict[str, Any], notes: list[str], text: str, engine: str) -> None:
     """Weights, cache and arithmetic. A GPU that has no unit for the arithmetic works at 16 bits."""
     if re.search(readings.SPECULATIVE, text.lower()):
-        raise _Unread(f"precision {text!r} names a draft model, and the accepted length is not in the row")
+        raise UnreadError(f"precision {text!r} names a draft model, and the accepted length is not in the row")
     weights, cache = _cache(text)
     read = _known("precision", weights, notes) if weights else Match("bf16", "")
     if not weights:
         notes.append("precision not given: BF16")
     if not read.key:
-        raise _Unread(f"precision {read.reason}")
-    about, key = data.row("engines", found["engine"]), read.key
+        raise UnreadError(f"precision {read.reason}")
+    about, key = _about("engines", found["engine"]), read.key
     found["precision"] = key
     found["kv_precision"] = cache or _default_cache(key, bool(about["cache_follows_weights"]))
-    wanted = "fp4" if key == "mxfp4" and about["native_mxfp4"] else data.row("precisions", key)["compute_precision"]
-    native = wanted in ("fp16", "fp32") or f"dense_{wanted}_teraflops" in data.facts("accelerators", found["gpu"])
-    found["compute_precision"] = wanted if native else "fp16"
-    found["weight_only"] = bool(
-        data.row("precisions", key)["weight_bits"] < 16 and found["compute_precision"] == "fp16"
-    )
+    stored = _about("precisions", key)
+    wanted = "fp4" if key == "mxfp4" and about["native_mxfp4"] else stored["compute_precision"]
+    found["compute_precision"] = wanted if wanted in _units(found["gpu"]) else "fp16"
+    found["weight_only"] = bool(stored["weight_bits"] < 16 and found["compute_precision"] == "fp16")
+
+
+@functools.cache
+def _about(table: str, key: str) -> dict[str, Any]:
+    return data.row(table, key).to_dict()
+
+
+@functools.cache
+def _units(gpu: str) -> set[str]:
+    """The precisions that the units of an accelerator work in."""
+    known = data.facts("accelerators", gpu)
+    return {"fp16", "fp32"} | {name for name in ("fp8", "int8", "fp4") if f"dense_{name}_teraflops" in known}
 
 
 def _cache(text: str) -> tuple[str, str]:
@@ -187,38 +214,30 @@ def _gpus(found: dict[str, Any], notes: list[str], n_gpus: str, gpu: str, tp: st
     """How many GPUs there are, and how copies, stages and tensor-parallel groups share them."""
     said = readings.layout(tp)
     if said.speculative:
-        raise _Unread(f"tp {tp!r} names speculative decoding, and the accepted length is not in the row")
+        raise UnreadError(f"tp {tp!r} names speculative decoding, and the accepted length is not in the row")
     count = _count(found, notes, n_gpus, gpu, said)
     if said.wide or said.expert > count:
-        raise _Unread(f"tp {tp!r} spreads experts over more GPUs than the {count:g} of the row")
-    tensor, pipeline = said.tensor, 1.0 if math.isnan(said.pipeline) else said.pipeline
-    spread = False
-    if said.cores:
-        tensor = count
-    elif math.isnan(tensor) and not math.isnan(said.expert):
-        tensor, spread = said.expert, True
-    elif not math.isnan(tensor) and said.data > 1 and tensor * said.data > count:
-        spread = True  # data parallel inside the tensor-parallel group: attention is, experts are spread
-    if math.isnan(tensor):
-        tensor = _fewest(found, count / pipeline)
-        notes.append(f"tp not given: {tensor:g}, the fewest GPUs that hold the weights with room to work" * (count > 1))
-    if tensor * pipeline > count or tensor < 1 or pipeline < 1:
-        raise _Unread(f"tp {tp!r} is not allowed: tensor times pipeline parallel must be from 1 to n_gpus = {count:g}")
+        raise UnreadError(f"tp {tp!r} spreads experts over more GPUs than the {count:g} of the row")
+    tensor, pipeline, spread = _ways(found, notes, said, count)
+    whole = not said.unread and tensor == int(tensor) and pipeline == int(pipeline)
+    if not whole or tensor * pipeline > count or tensor < 1 or pipeline < 1:
+        raise UnreadError(
+            f"tp {tp!r} is not allowed: it must be whole numbers, and tensor times pipeline parallel from 1 to n_gpus ="
+            f" {count:g}"
+        )
     weights, room = shapes.weight_bytes(found["model"], found["precision"]), shapes.memory_bytes(found["gpu"])
-    spare = data.row("engines", found["engine"])["spare_gpus"]
     if weights > room * tensor * pipeline and count > tensor * pipeline:
         experts = shapes.shape_of(found["model"])[0]["experts"]
         tensor, pipeline, spread = (count, 1.0, True) if experts else (tensor, count // tensor, spread)
         notes.append(f"the weights do not fit in tp {tp!r}: spread over all {count:g} GPUs")
-    elif count > tensor * pipeline and math.isnan(said.data):
-        if (spare == "pipeline" and tensor == 1) or (
-            spare == "pipeline at maximum load" and readings.load(load).kind == "max"
-        ):
-            pipeline = count // tensor
+    elif count > tensor * pipeline and math.isnan(said.data) and math.isnan(said.copies):
+        spare = _about("engines", found["engine"])["spare_gpus"]
+        full = spare == "pipeline at maximum load" and readings.load(load).kind == "max"
+        pipeline = count // tensor if full or (spare == "pipeline" and tensor == 1) else pipeline
     if weights > room * tensor * pipeline:
-        raise _Unread(
-            f"the weights of model {found['model']!r} at {found['precision']} take {weights / 1e9:,.0f} GB and do not fit"
-            f" in the {room * tensor * pipeline / 1e9:,.0f} GB of {tensor * pipeline:g} {found['gpu']}"
+        raise UnreadError(
+            f"the weights of model {found['model']!r} at {found['precision']} take {weights / 1e9:,.1f} GB and do not"
+            f" fit in the {room * tensor * pipeline / 1e9:,.1f} GB of {tensor * pipeline:g} {found['gpu']}"
         )
     found |= {
         "n_gpus": count, "tensor_parallel": tensor, "pipeline_parallel": pipeline, "attention_data_parallel": spread,
@@ -226,19 +245,36 @@ def _gpus(found: dict[str, Any], notes: list[str], n_gpus: str, gpu: str, tp: st
     }  # fmt: skip
 
 
+def _ways(found: dict[str, Any], notes: list[str], said: readings.Layout, count: float) -> tuple[float, float, bool]:
+    """Tensor and pipeline parallel ways, and whether attention is data parallel inside the tensor-parallel group."""
+    pipeline = 1.0 if math.isnan(said.pipeline) else said.pipeline
+    if said.cores:
+        return count, pipeline, False
+    if not math.isnan(said.tensor):
+        return said.tensor, pipeline, said.data > 1 and said.tensor * said.data > count
+    if not math.isnan(said.expert):
+        return said.expert, pipeline, True
+    tensor = _fewest(found, count / pipeline if pipeline >= 1 else count)
+    notes.append(f"tp not given: {tensor:g}, the fewest GPUs that hold the weights with room to work" * (count > 1))
+    return tensor, pipeline, False
+
+
+_TIMES = re.compile(r"^\s*(\d{1,5})\s*[x×*]\s*[A-Z]|(?<=[\s\d(])[x×*](\d{1,4})\s*\)?\s*$", re.IGNORECASE)
+
+
 def _count(found: dict[str, Any], notes: list[str], n_gpus: str, gpu: str, said: readings.Layout) -> float:
-    """The number of GPUs: as given, else as the GPU's name begins (``8xH100``), else what the layout needs."""
+    """The number of GPUs: as given, else as the GPU's name says (``8xH100``), else what the layout needs."""
     value = readings.number(n_gpus)
     if n_gpus:
         if math.isnan(value) or not 1 <= value <= MOST["n_gpus"] or value != int(value):
-            raise _Unread(
+            raise UnreadError(
                 f"n_gpus {n_gpus!r} is not allowed: it must be a whole number from 1 to {MOST['n_gpus']:,.0f}"
             )
         return value
-    times = re.match(r"\s*(\d{1,5})\s*[x×*]\s*[A-Za-z]", gpu)
-    if times and int(times[1]):
-        return float(times[1])
-    ways = [way for way in (said.tensor, said.pipeline, said.data) if way >= 1]
+    times = _TIMES.search(gpu)
+    if times and int(times[1] or times[2]):
+        return float(times[1] or times[2])
+    ways = [way for way in (said.tensor, said.pipeline, said.data, said.copies) if way >= 1]
     count = math.prod(ways) if ways else said.expert if said.expert >= 1 else 1.0
     notes.append(f"n_gpus not given: {count:g}")
     return float(count)
@@ -259,11 +295,16 @@ def _load(found: dict[str, Any], notes: list[str], text: str) -> None:
     if not said.kind and single and not text:
         notes.append("batch_or_concurrency not given: 1")
         said = readings.Load("batch", 1.0)
-    if not said.kind or (said.kind in ("batch", "burst", "rate") and not said.value > 0) or math.isinf(said.value):
-        raise _Unread(
-            f'batch_or_concurrency {text!r} is not allowed: it must be a number above 0, requests at once ("1000 at once"),'
-            ' a rate ("QPS 4"), "max load" or an MLPerf scenario'
+    if not said.kind or (
+        said.kind in ("batch", "burst", "rate") and not 0 < said.value <= MOST["batch_or_concurrency"]
+    ):
+        raise UnreadError(
+            f"batch_or_concurrency {text!r} is not allowed: it must be a number above 0 and at most"
+            f' {MOST["batch_or_concurrency"]:,.0f}, requests at once ("1000 at once"), a rate ("QPS 4"), "max load" or'
+            " an MLPerf scenario"
         )
+    if said.tokens:
+        raise UnreadError(f"batch_or_concurrency {text!r} counts tokens: it must count sequences or requests")
     value = said.value * found["n_gpus"] if said.per_gpu else said.value
     found |= {"load": said.kind, "load_value": value, "load_requests": said.requests}
     if said.kind == "rate" and math.isnan(said.requests):
@@ -281,10 +322,10 @@ def _lengths(found: dict[str, Any], notes: list[str], inputs: str, outputs: str)
             value = DECODED
             notes.append(f"{name} not given: {value:g}")
         if math.isnan(value):
-            raise _Unread(f"{name} {text!r} is not allowed: it must be a number of tokens or a known data set")
+            raise UnreadError(f"{name} {text!r} is not allowed: it must be a number of tokens or a known data set")
         least = 0.0 if kind in ("decode", "tpot") else least
         if not least <= value <= MOST[name]:
-            raise _Unread(f"{name} {text!r} is not allowed: it must be from {least:g} to {MOST[name]:,.0f}")
+            raise UnreadError(f"{name} {text!r} is not allowed: it must be from {least:g} to {MOST[name]:,.0f}")
         found[name] = value
 
 
@@ -294,12 +335,17 @@ def _length(found: dict[str, Any], notes: list[str], name: str, text: str) -> fl
     if ends:
         notes.append(f"{name} {text!r}: the middle of the range")
         return sum(ends) / 2
-    low, facts = text.lower(), data.table("workload_facts")
+    low = text.lower()
     subject = "sharegpt" if "sharegpt" in low else "short_chat" if "short" in low else ""
     if not subject and (low == "dataset" or not low) and found["load"] in ("offline", "server", "interactive"):
         subject = f"mlperf_{found['model']}"
-    key = f"{subject}_{name}_mean"
-    if subject and key in facts.index:
-        notes.append(f"{name} {text!r}: the mean of {subject}")
-        return float(facts.loc[key, "value"])
-    return readings.number(text)
+    mean = _means().get(f"{subject}_{name}_mean")
+    if mean is None:
+        return readings.number(text)
+    notes.append(f"{name} {text!r}: the mean of {subject}")
+    return mean
+
+
+@functools.cache
+def _means() -> dict[str, float]:
+    return data.table("workload_facts")["value"].astype(float).to_dict()

@@ -2,6 +2,7 @@
 
 A pattern of `data/aliases.csv` is a few words. It fits a name that has all of them, each at a place of its own, in any
 order; of the patterns that fit, the one with the most letters wins. The key and the name of every row are patterns too.
+A pattern without a key turns away every name that it fits, such as a laptop's GPU under the name of the desktop's.
 Nothing is guessed: what no pattern fits, or two fit equally well, is not read.
 """
 
@@ -27,13 +28,15 @@ class Match:
 
 
 def spelled(text: str) -> str:
-    """A name as its words in lower case between single spaces: letters and numbers apart, sizes such as 80gb together.
+    """A name as its words in lower case between single spaces: letters and numbers apart, sizes together.
 
-    >>> spelled("NVIDIA-H100_80GB HBM3"), spelled("meta-llama/Llama-3.1-8B")
-    (' nvidia h 100 80gb hbm 3 ', ' meta llama llama 3.1 8b ')
+    >>> spelled("8xNVIDIA-H100_80GB HBM3"), spelled("mistralai/Mixtral-8x7B-Instruct-v0.1")
+    (' 8 x nvidia h 100 80gb hbm 3 ', ' mistralai mixtral 8x7b instruct v 0.1 ')
     """
-    words = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", text.lower().replace("+", " plus "))
-    return re.sub(r"(?<= )([\d.]+) (gb|b|m)(?= )", r"\1\2", f" {' '.join(words)} ")
+    parted = re.sub(r"(?<=\d)x(?=[a-z])", " x ", text.lower().replace("+", " plus "))
+    words = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", parted)
+    sizes = re.sub(r"(?<= )([\d.]+) (gb|b|m|k)(?= )", r"\1\2", f" {' '.join(words)} ")
+    return re.sub(r"(?<= )(\d+) x ([\d.]+[bm])(?= )", r"\1x\2", sizes)
 
 
 @functools.cache
@@ -46,7 +49,7 @@ def _named(kind: str) -> list[tuple[str, Match, bool]]:
     names = list(rows[rows.columns[1]].items())
     names += [(key, re.sub(r" \d+ GB", "", name)) for key, name in names] if kind == "gpu" else []
     aliases = data.table("aliases")
-    aliases = aliases[aliases["kind"] == kind].fillna("")
+    aliases = aliases[(aliases["kind"] == kind) & aliases["key"].notna()].fillna("")
     return [
         *((key, Match(key), False) for key in rows.index),
         *((name, Match(key), False) for key, name in names),
@@ -71,15 +74,35 @@ def _patterns(kind: str) -> list[tuple[tuple[int, bool], tuple[str, ...], Match]
     """Rank (letters, then aliases first), words and match of every pattern of a kind, the highest rank first."""
     found = []
     for pattern, match_, alias in _named(kind):
-        words = tuple(map(spelled, re.sub(r"(\d) (?=GB\b|B\b)", r"\1", pattern).split()))
+        words = _words(pattern)
         found.append(((sum(len(word.replace(" ", "")) for word in words), alias), words, match_))
     return sorted(found, key=lambda each: each[0], reverse=True)
 
 
+@functools.cache
+def _refused(kind: str) -> list[tuple[tuple[str, ...], str]]:
+    """The words and the note of every pattern without a key."""
+    aliases = data.table("aliases")
+    aliases = aliases[(aliases["kind"] == kind) & aliases["key"].isna()]
+    return [(_words(pattern), note) for pattern, note in zip(aliases["pattern"], aliases["note"], strict=True)]
+
+
+def _words(pattern: str) -> tuple[str, ...]:
+    return tuple(map(spelled, re.sub(r"(\d) (?=GB\b|B\b)", r"\1", pattern).split()))
+
+
 @functools.lru_cache(maxsize=100_000)
 def match(kind: str, text: str) -> Match:
-    """The row of the table of `kind` (a key of `TABLES`) that `text` stands for."""
+    """The row of the table of `kind` (a key of `TABLES`) that `text` stands for.
+
+    A key stands for its own row unless it is an alias too, as INT8 is for weights alone.
+    """
+    if text in data.table(TABLES[kind]).index and f"{kind}|{text}" not in data.table("aliases").index:
+        return Match(text)
     name = spelled(text)
+    for words, note in _refused(kind):
+        if _fits(words, name):
+            return Match(reason=f"{text!r} is not in the table: {note}")
     if name in _whole(kind):
         return _whole(kind)[name]
     best: dict[str, Match] = {}

@@ -33,19 +33,22 @@ def between(text: str) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a model is spread over GPUs, nan where the text does not say: tensor, pipeline, data and expert parallel ways.
+    """How a model is spread over GPUs: ways of each kind of parallelism, nan where the text does not say.
 
-    `cores`: the text counts cores of the chips, all of which work as one tensor-parallel group. `wide`: experts are
-    spread over an unnamed number of GPUs. `speculative`: it mentions speculative decoding.
+    `copies`: whole copies of the model. `cores`: the text counts cores of the chips, which all work as one
+    tensor-parallel group. `wide`: experts are spread over an unnamed number of GPUs. `speculative`: the text mentions
+    speculative decoding. `unread`: there is a text, and it says none of this.
     """
 
     tensor: float = math.nan
     pipeline: float = math.nan
     data: float = math.nan
     expert: float = math.nan
+    copies: float = math.nan
     cores: bool = False
     wide: bool = False
     speculative: bool = False
+    unread: bool = False
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -61,13 +64,16 @@ def layout(text: str) -> Layout:
     plain = number(low) if all(math.isnan(way) for way in ways.values()) and not wide else math.nan
     copies = re.search(r"(\d+)\s*replica", low)
     expert = ways["ep"] if math.isnan(ways["dep"]) else ways["dep"]
+    nothing = all(map(math.isnan, (plain, *ways.values()))) and not (copies or wide or speculative)
     return Layout(
         tensor=plain if math.isnan(ways["tp"]) else ways["tp"],
         pipeline=ways["pp"],
-        data=float(copies[1]) if copies else ways["dp"],
+        data=ways["dp"],
         expert=expert,
+        copies=float(copies[1]) if copies else math.nan,
         wide=wide,
         speculative=speculative,
+        unread=nothing,
     )
 
 
@@ -83,7 +89,7 @@ def _after(name: str, text: str) -> float:
 class Load:
     """What asks for tokens: `kind` as in `costlib.configs`, its number, and the requests of the test.
 
-    `per_gpu`: the number counts for each GPU. `tokens`: it counts prompt tokens, not sequences.
+    `per_gpu`: the number counts for each GPU. `tokens`: it counts tokens, not sequences.
     """
 
     kind: str = ""
@@ -113,4 +119,4 @@ def load(text: str) -> Load:
     if re.search(r"at once|burst|simultaneous", low):
         return Load("burst", value, value)
     each = bool(re.search(r"(/|per )\s*(gpu|device|card|chip|rank)", low))
-    return Load("batch" if not math.isnan(value) else "", value, per_gpu=each, tokens="token" in low)
+    return Load("batch" if not math.isnan(value) else "", value, per_gpu=each, tokens=bool(re.search(r"\btok", low)))

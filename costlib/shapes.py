@@ -20,19 +20,19 @@ _SIZE = re.compile(r"(?<= )(\d+(?:\.\d+)?)(b|m)(?= )")
 def estimate(words: str) -> str:
     """The key of an estimated shape for a model of which only the size is known, ``""`` where the name has none.
 
-    `words` is the name as `names.spelled` gives it. ``"30b a 3b"`` are all and active weights, ``"8 x 7b"`` eight
+    `words` is the name as `names.spelled` gives it. ``"30b a 3b"`` are all and active weights, ``"8x7b"`` eight
     experts of which two work.
     """
     sizes = [float(number) * (1e9 if unit == "b" else 1e6) for number, unit in _SIZE.findall(words)]
-    if not sizes:
-        return ""
-    total = sizes[0]
-    active = re.search(r" a (\d+(?:\.\d+)?)b ", words)
-    times = re.search(r" (\d+) x (\d+(?:\.\d+)?)b ", words)
+    times = re.search(r" (\d+)x([\d.]+)b ", words)
     if times:
-        total, used = int(times[1]) * float(times[2]) * 1e9, min(2, int(times[1])) * float(times[2]) * 1e9
-    else:
+        count, each = float(times[1]), float(times[2]) * 1e9
+        total, used = count * each, min(count, 2.0) * each
+    elif sizes:
+        active = re.search(r" a (\d+(?:\.\d+)?)b ", words)
         total, used = max(sizes), float(active[1]) * 1e9 if active else max(sizes)
+    else:
+        return ""
     if not LEAST <= total <= MOST or not 0 < used <= total:
         return ""
     return f"{PREFIX}{total / 1e9:g}b" + (f"_a{used / 1e9:g}b" if used < total else "")
@@ -95,9 +95,13 @@ def weight_bytes(model: str, precision: str) -> float:
 
 @functools.cache
 def memory_bytes(gpu: str) -> float:
-    """Bytes of memory of an accelerator: what the driver reports, else what the datasheet says."""
+    """The most that an accelerator can hold: what its driver reports, else the datasheet's GB read as GiB.
+
+    The weights of a row that fit in less are not turned away for the difference.
+    """
     found = data.facts("accelerators", gpu)
-    held = found.get("reported_mebibytes") or found.get("memory_gigabytes")
-    if held is None:
-        raise InputError(f"data/accelerators.csv knows no memory of {gpu}")
-    return float(held)
+    if "reported_mebibytes" in found:
+        return float(found["reported_mebibytes"])
+    if "memory_gigabytes" in found:
+        return float(found["memory_gigabytes"]) * 2**30 / 1e9
+    raise InputError(f"data/accelerators.csv knows no memory of {gpu}")
