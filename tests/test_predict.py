@@ -111,7 +111,7 @@ def test_the_command_writes_a_row_per_row(tmp_path, capsys):
         ("", "utf-8", "no column 'model'"),
         ("id,model,model,gpu,metric\n", "utf-8", "names 'model' twice"),
         (LINE.replace("vLLM", "vLL\xe9"), "latin-1", "UTF-8"),
-        (LINE + '"open quote\n', "utf-8", "line 3"),
+        (LINE + '"open quote\n', "utf-8", "unexpected end of data"),
     ),
 )
 def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path, text, encoding, said):
