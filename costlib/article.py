@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, market, prices, sizes, units
+from costlib import availability, cases, data, economics, latency, loads, market, prices, sizes, units
 from costlib import horizons as over_time
+from costlib import workloads as mixes
 from costlib.breakeven import Staircase
 from costlib.equations import Model
 from costlib.models import hosting
@@ -312,3 +313,34 @@ def horizons() -> dict[str, float]:
         "C165": 1 - min(costs["rented"][-1], costs["owned"][-1]) / costs["api"][-1],
     }
     return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+# --- workloads -------------------------------------------------------------------------------------------------------
+
+_BUSY = 0.95  # load share of a replica that is run as cheaply as can be; at half of it a token costs twice as much
+
+
+def workloads() -> dict[str, float]:
+    """Four equal loads at the article's large scale, GPT-4.1 against a 70B model on H100s; latency at one replica."""
+    demand = claimed("C086")
+    equations, values = mixes.case(
+        load="constant", model=MODEL, gpu=GPU, api_model="gpt_4_1", batch=64, demand_tokens_per_second=demand, **_SERVED
+    )
+    costs = mixes.replica_costs(equations, values, GPU)
+    works = mixes.workloads(mixes.split(demand, 0.25, 0.25, 0.25))
+    found = mixes.mix(equations, values, works, mixes.market(equations, values, costs))
+    said = {"batch": mixes.BATCH_API, "realtime": mixes.HOSTED, "bursty": mixes.SPOT}
+    single = equations.evaluate({**values, "batch": 1.0}, "prefill_request_seconds", "output_token_seconds")
+    late = [each.late(*latency.limits(None, None)) for each in latency.simulated(equations, values, [_BUSY / 2, _BUSY])]
+    multiple = {"late_price_multiple": 10.0, "late_share_cut": late[1] - late[0]}
+    offered = market.requests(**REQUEST)
+    discounts = (1 - offered["batch_input"] / offered["input"]).dropna()
+    return {
+        "C160": equations(multiple, "worthwhile_price_multiple"),
+        "C169": float(equations(values, "breakeven_utilization")),
+        "C170": 1 / loads.peak(loads.curve("constant")),
+        "C171": float(discounts.median()),
+        "C172": float(single["prefill_request_seconds"] + single["output_token_seconds"]),
+        "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
+        "C174": found.saving,
+    }

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from costlib import book, data, execute, pages
+from costlib import build
 from costlib.errors import InputError
 
 
@@ -33,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="costlib", description="Run, build and check the book.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("run", help="execute one notebook with other parameters")
-    one.add_argument("notebook", help=f"one of: {', '.join(book.notebooks())}")
+    names = sorted(path.stem for path in (build.ROOT / "notebooks").glob("*.ipynb"))
+    one.add_argument("notebook", help=f"one of: {', '.join(names)}")
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
@@ -55,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from costlib import execute
+
     given = dict(_parameter(text) for text in options.parameter)
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
@@ -63,6 +62,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parameter(text: str) -> tuple[str, object]:
+    from costlib import execute
+
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
@@ -74,14 +75,11 @@ def _parameter(text: str) -> tuple[str, object]:
 
 
 def _check(_: argparse.Namespace) -> int:
-    problems = data.check()
-    if problems:
-        raise InputError("\n".join(["the data are not sound:", *problems]))
-    rows = {name: len(data.table(name)) for name in data.package()}
-    print(f"{sum(rows.values())} rows in {len(rows)} tables, {len(data.bibliography())} sources: sound")
+    print(build.check())
     return 0
 
 
+<<<<<<< HEAD
 def _predict(options: argparse.Namespace) -> int:
     from costlib import predict  # scipy and the tables of the model take a while to load
 
@@ -98,63 +96,26 @@ def _calibrate(_: argparse.Namespace) -> int:
     for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
         print(f"{data.FOLDER / name}  ({rows} rows)")
     return 0
+=======
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The parameters for all notebooks that the scenario sets."""
+    if not options.scenario:
+        return {}
+    from costlib import execute
+
+    return execute.scenario(options.scenario)
+>>>>>>> configs
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    _check(options)
-    given = execute.scenario(options.scenario) if options.scenario else {}
-    execute.BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".executed-") as scratch:
-        fresh = Path(scratch) / "executed"
-        names = book.notebooks()
-        print(f"executing {len(names)} notebooks", file=sys.stderr)
-        failures = execute.run_all(names, fresh, given)
-        if failures:
-            kept = execute.BUILD / "failed"
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(fresh, kept, ignore=lambda _, files: [f for f in files if not f.endswith(".failed.ipynb")])
-            told = "\n\n".join(failures).replace(str(fresh), str(kept))
-            raise InputError(f"{told}\n\nnothing is published; partial notebooks are in {kept}")
-        _write_pages(fresh)
-        execute.publish(fresh, execute.EXECUTED)
+    print(build.check(), file=sys.stderr)
+    with build.alone():
+        build.notebooks(_given(options))
     return 0
-
-
-def _write_pages(folder: Path) -> None:
-    """The generated pages, beside the executed notebooks that they refer to."""
-    texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
-    labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
-    shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    for name, text in {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
 
 
 def _build(options: argparse.Namespace) -> int:
     began = time.perf_counter()
-    _notebooks(options)
-    with tempfile.TemporaryDirectory(dir=execute.BUILD, prefix=".html-") as scratch:
-        print("setting the pages", file=sys.stderr, flush=True)
-        status, log = _set_pages(Path(scratch))
-        html = Path(scratch) / "_build" / "html"
-        if status or not (html / "index.html").exists():
-            raise InputError(f"{log}\nthe pages have mistakes (above); the last good book stands untouched")
-        execute.publish(html, execute.BUILD / "html")
-    print(f"{execute.BUILD / 'html' / 'index.html'}  ({time.perf_counter() - began:.0f} s)")
+    index = build.book(_given(options))
+    print(f"{index}  ({time.perf_counter() - began:.0f} s)")
     return 0
-
-
-def _set_pages(folder: Path) -> tuple[int, str]:
-    """Run jupyter-book into `folder`, warnings as errors, showing how far it is. Returns its exit code and its log."""
-    program = Path(sys.executable).parent / "jupyter-book"
-    command = [str(program), "build", str(data.ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
-    lines, shown = [], ""
-    with subprocess.Popen(
-        command, cwd=data.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        for line in running.stdout:
-            lines.append(line)
-            stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
-            if stage and stage[1] != shown:
-                shown = stage[1]
-                print(f"  {shown}", file=sys.stderr, flush=True)
-    return running.returncode, "".join(lines)

@@ -99,12 +99,20 @@ def _table(described: dict[str, Any]) -> Table:
     )  # fmt: skip
 
 
-@functools.cache
+read_tables: set[str] = set()  # names of the tables that this process has asked for
+
+
 def table(name: str) -> pd.DataFrame:
     """The rows of table `name` as they stand in the file (quoted units), indexed by their key, its parts joined by "|".
 
     Raises InputError, naming file, row and field, when the table does not fit its description.
     """
+    read_tables.add(name)
+    return _table_rows(name)
+
+
+@functools.cache
+def _table_rows(name: str) -> pd.DataFrame:
     about = package()[name]
     problems = list(_invalid(name))
     if problems:
@@ -112,6 +120,9 @@ def table(name: str) -> pd.DataFrame:
     frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
     frame.index = frame[list(about.key)].astype(str).agg("|".join, axis=1)
     return frame
+
+
+table.cache_clear = _table_rows.cache_clear  # for who changes files under a running process
 
 
 def _dtype(field: Field) -> str:

@@ -190,6 +190,28 @@ def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
     }
 
 
+@functools.cache
+def contract_ratio(contract: str) -> float:
+    """The price of a GPU under `contract` over its price on demand: the median of the offers that quote both.
+
+    An offer is one provider's for one GPU, with quotes of the two contracts not further apart than `STALE_DAYS`. So
+    contracts are compared like for like, where the medians of two contracts may come from different providers.
+    """
+    if contract not in CONTRACTS:
+        raise InputError(f"contract = {contract!r} is not allowed: it must be one of {', '.join(CONTRACTS)}")
+    frame = data.table("gpu_rental_prices")
+    rows = frame[(frame["provider_class"] != "index") & frame["contract"].isin(["on_demand", contract])]
+    newest = rows.sort_values("date").groupby(["provider", "gpu", "contract"]).tail(1)
+    wide = newest.assign(date=pd.to_datetime(newest["date"])).pivot(
+        index=["provider", "gpu"], columns="contract", values=["usd_per_gpu_hour", "date"]
+    )
+    apart = (wide["date"][contract] - wide["date"]["on_demand"]).abs().dt.days
+    price = wide["usd_per_gpu_hour"][apart <= STALE_DAYS]
+    if price.empty:
+        raise InputError(f"data/gpu_rental_prices.csv has no offer that quotes {contract} and on_demand on near days")
+    return float((price[contract] / price["on_demand"]).astype(float).median())
+
+
 CONTRACTS = {"on_demand": "on demand", "reserved_1yr": "one year", "reserved_3yr": "three years", "spot": "spot"}
 
 

@@ -22,7 +22,8 @@ def table(*rows):
 
 
 MIXED = (
-    row(), row(id="b", model="no such thing"), row(id="c", gpu="potato"), row(id="d", metric="joy"), row(id="e", n_gpus="-1"),
+    row(), row(id="b", model="no such thing"), row(id="c", gpu="potato"), row(id="d", metric="joy"),
+    row(id="e", n_gpus="-1"),
     row(id="f", metric="ttft_ms"), row(id="g", batch_or_concurrency=""), row(id="h", model="llama 3.1 8b", gpu="h100"),
     row(id="i", input_tokens="nan", metric="tpot_ms"), row(id="j", model="Llama-3.1-405B", gpu="L4"),
 )  # fmt: skip

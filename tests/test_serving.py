@@ -91,7 +91,8 @@ overheads = st.floats(0.0, 1e-3)
 
 @given(
     model=st.sampled_from(MODELS), efficiency=st.tuples(*[efficiencies] * 4), overhead=st.tuples(*[overheads] * 4),
-    factors=st.floats(1, 4), overlap=st.floats(0, 1), batch=st.integers(1, 2048), lengths=st.tuples(*[st.integers(1, 20_000)] * 2),
+    factors=st.floats(1, 4), overlap=st.floats(0, 1), batch=st.integers(1, 2048),
+    lengths=st.tuples(*[st.integers(1, 20_000)] * 2),
     load=st.sampled_from(("steady", "max", "offline", "server", "interactive")), gpus=st.sampled_from((1, 2, 8)),
 )  # fmt: skip
 def test_no_prediction_beats_the_ideal_roofline(
@@ -119,7 +120,8 @@ def test_no_prediction_beats_the_ideal_roofline(
 @pytest.mark.parametrize(
     "text",
     (
-        "", "batch_or_concurrency=1; metric=decode_tokens_per_s", "metric=ttft_ms", "metric=tpot_ms", "model=Mixtral 8x7B",
+        "", "batch_or_concurrency=1; metric=decode_tokens_per_s", "metric=ttft_ms", "metric=tpot_ms",
+        "model=Mixtral 8x7B",
         "model=DeepSeek V3; n_gpus=8; tp=8", "batch_or_concurrency=max load; engine=TensorRT-LLM",
         "batch_or_concurrency=200 at once", "batch_or_concurrency=QPS 2", "metric=prefill_tokens_per_s",
         "n_gpus=8; tp=8; gpu=MI300X", "gpu=L40S; precision=AWQ",
