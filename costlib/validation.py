@@ -16,6 +16,7 @@ from costlib import calibration, data, intervals
 from costlib.serving import IDEAL, Rows
 
 SCHEMES = ("configuration", "gpu", "model", "engine", "source")
+WITHOUT = {scheme: f"without_{scheme}" for scheme in SCHEMES}  # their columns in `report`
 FOLDS = 8
 SOURCE = "own_validation"  # what tables that are computed here name as their source
 
@@ -105,8 +106,8 @@ def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
 def report() -> pd.DataFrame:
     """Every measurement with what was predicted for it: one row each.
 
-    Columns: ``measurement``, ``source``, the parsed configuration, ``measured``, one prediction per scheme of
-    `SCHEMES`, ``fitted`` (by a fit that saw it), ``ideal`` (the roofline) and ``one_efficiency`` (the roofline at the
+    Columns: ``measurement``, ``source``, the parsed configuration, ``measured``, one prediction per scheme (named by
+    `WITHOUT`), ``fitted`` (by a fit that saw it), ``ideal`` (the roofline) and ``one_efficiency`` (the roofline at the
     one efficiency that is right in the middle). Values are in the unit of the metric's name.
     """
     frame, rows, measured = calibration.measurements()
@@ -123,7 +124,7 @@ def report() -> pd.DataFrame:
         fitted=calibration.committed().predict(rows),
         ideal=best,
         one_efficiency=ideal(rows, efficiency),
-        **{scheme: out[scheme] for scheme in SCHEMES},
+        **{WITHOUT[scheme]: out[scheme] for scheme in SCHEMES},
     )
 
 
@@ -176,7 +177,7 @@ def coverage(table: pd.DataFrame) -> pd.DataFrame:
     """
     frame, rows, measured = calibration.measurements()
     named, of = intervals.classes(rows.parsed), sets(frame, rows)
-    error = errors(table[list(SCHEMES)], measured)
+    error = errors(table[list(WITHOUT.values())].set_axis(SCHEMES, axis=1), measured)
     found = []
     for scheme in SCHEMES:
         fold, inside, factors = folds(of[scheme]), {50: [], 90: []}, []
