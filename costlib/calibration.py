@@ -21,13 +21,13 @@ from costlib.serving import CONSTANTS, UNUSED, Rows
 
 # Where the fit starts, how far (on the link's scale) the common value may move, and the levels that shift it.
 PRIORS: dict[str, tuple[float, float, tuple[str, ...]]] = {
-    "weight_bandwidth_efficiency": (0.75, 1.0, ("engine", "vendor", "generation")),
+    "weight_bandwidth_efficiency": (0.75, 1.0, ("engine", "vendor", "generation", "port")),
     "cache_bandwidth_efficiency": (0.60, 1.0, ("vendor", "generation")),
-    "decode_compute_efficiency": (0.50, 1.0, ("engine", "vendor", "generation")),
-    "prefill_compute_efficiency": (0.45, 1.0, ("engine", "vendor", "generation")),
+    "decode_compute_efficiency": (0.50, 1.0, ("engine", "vendor", "generation", "port")),
+    "prefill_compute_efficiency": (0.45, 1.0, ("engine", "vendor", "generation", "port")),
     "link_efficiency": (0.50, 1.0, ("link",)),
     "step_overhead_seconds": (1e-3, 0.8, ("engine",)),
-    "layer_seconds": (2e-5, 0.8, ("engine", "vendor", "generation")),
+    "layer_seconds": (2e-5, 0.8, ("engine", "vendor", "generation", "port")),
     "sequence_seconds": (2e-5, 0.8, ("engine", "vendor")),
     "streaming_seconds": (2e-5, 1.0, ()),
     "request_overhead_seconds": (8e-3, 0.8, ("engine",)),
@@ -292,6 +292,7 @@ def constants(
     """
     made, about = committed(), data.row("accelerators", gpu)
     where = {"engine": engine, **{level: about[level] for level in ("vendor", "generation", "link")}}
+    where["port"] = serving.port(engine, where["vendor"])
     narrow = compute_precision in serving.NARROW
     applies = {"weight_only": weight_only, "narrow": narrow, "experts": experts, "median": False}
     found = {}
