@@ -1,8 +1,9 @@
 """Measured constants: how fast engines really are on real GPUs, fitted to data/measurements.csv with partial pooling.
 
-A constant of a row is a common value moved by shifts of the row's engine, vendor, generation, link and port. Shifts add on a
-scale on which the constant is unbounded (`link`), are pulled towards zero as strongly as their scatter says (empirical
-Bayes), and rows that fit badly count less (robust loss). An unseen group has no shift.
+A constant of a row is a common value moved by shifts of the row's engine, vendor, generation, link and port (an engine
+on one vendor's accelerators). Shifts add on a scale on which the constant is unbounded (`link`), are pulled towards
+zero as strongly as their scatter says (empirical Bayes), and rows that fit badly count less (robust loss). An unseen
+group has no shift.
 """
 
 from __future__ import annotations

@@ -75,7 +75,6 @@ def test_a_few_rows_move_their_group_less_than_many():
     many, few = (calibration.fit(part, slow, each) for each in (weight, sparse))
     column = many.place[("weight_bandwidth_efficiency", "engine", "mlc")]
     assert many.estimate[column] < few.estimate[column] < 0.1
-    assert many.error[column] < few.error[column]
 
 
 def test_folds_keep_sets_whole_and_share_the_rows():
