@@ -9,7 +9,7 @@ this module, and sympy's `ceiling`, `floor`, `log` and `Piecewise`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -315,6 +315,16 @@ class Model:
         order = self._sorted(targets or self.by_name, given)
         used = (q.name for name in order for q in self.by_name[name].uses if q.value is None)
         return list(dict.fromkeys(name for name in used if name not in order))
+
+    def independent(self, *targets: str, of: Iterable[str], given: Sequence[str] | Mapping = ()) -> list[str]:
+        """The quantities computed for `targets`, in order, that do not depend on any quantity `of` the named."""
+        touched, free = set(of), []
+        for name in self._sorted(targets, given):
+            if any(q.name in touched for q in self.by_name[name].uses):
+                touched.add(name)
+            else:
+                free.append(name)
+        return free
 
     def _require_equations(self, targets: Sequence[str], given: Sequence[str] | Mapping) -> None:
         for target in targets:
