@@ -413,7 +413,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
     ages = _ages(facts, getattr(run, "price_date", None))
     said = (
         f"*Run with* {chosen}.",
-        f"*Facts* from {tables}, checked {_span(facts)}.",
+        f"*Facts* from {tables}{_span(facts)}.",
         *ages,
         f"*Computed with* {programs}.",
     )
@@ -422,7 +422,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
 
 def _span(facts: Iterable[Fact]) -> str:
     dates = sorted({fact.date for fact in facts if fact.date})
-    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f", checked {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
 
 
 def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
