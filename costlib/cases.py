@@ -62,13 +62,19 @@ def accelerator(gpu: str, precision: str) -> dict[str, Fact]:
     A precision that the GPU has no unit for is computed at FP16, as engines do.
     """
     found = data.facts("accelerators", gpu)
-    wanted = data.row("precisions", precision)["compute_precision"]
-    peak = found.get(f"dense_{wanted}_teraflops") or found.get("dense_fp16_teraflops")
+    computed = compute_precision(gpu, precision)
+    peak = found.get(f"dense_{computed}_teraflops")
     if peak is None:
-        raise InputError(f"data/accelerators.csv knows no dense peak of {gpu} for arithmetic in {wanted} or FP16")
+        raise InputError(f"data/accelerators.csv knows no dense peak of {gpu} for arithmetic in {precision} or FP16")
     bandwidth = found["memory_gigabytes_per_second"]
     held = found.get("reported_mebibytes") or found["memory_gigabytes"]
     return {f.quantity: f for f in (peak, bandwidth, held)}
+
+
+def compute_precision(gpu: str, precision: str) -> str:
+    """What arithmetic with weights of `precision` runs in on `gpu`: FP16 where the GPU has no unit for it."""
+    wanted = data.row("precisions", precision)["compute_precision"]
+    return wanted if f"dense_{wanted}_teraflops" in data.facts("accelerators", gpu) else "fp16"
 
 
 def assumed(name: str, level: str = "central") -> Fact:
@@ -229,9 +235,11 @@ def cache(model: str, kv_precision: str, context_tokens: float) -> float:
 def generations(gpu: str) -> list[str]:
     """Keys of accelerators to compare, oldest first: A100, H100, `gpu` itself, and the newest of each vendor.
 
-    Newest is the last launched whose dense 16-bit peak is known.
+    Newest is the last launched of those with high-bandwidth memory, which serve in data centres, whose launch and
+    dense 16-bit peak are known.
     """
     frame = data.table("accelerators").dropna(subset=["dense_fp16_teraflops"])
     dated = frame.dropna(subset=["launch_date"]).sort_values(["launch_date", "dense_fp16_teraflops"])
-    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *dated.groupby("vendor").tail(1).index}
+    servers = dated[dated["memory_type"].str.startswith("HBM", na=False)]
+    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *servers.groupby("vendor").tail(1).index}
     return [key for key in (*dated.index, *frame.index.difference(dated.index)) if key in chosen]

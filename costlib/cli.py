@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=text)
         each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
         each.set_defaults(run=run)
+    many = commands.add_parser("predict", help="predict speeds and latencies of a table of serving configurations")
+    many.add_argument("rows", type=Path, help="CSV with a row per configuration; the columns are in the README")
+    many.add_argument("-o", "--output", type=Path, required=True, help="CSV to write, a row per row")
+    many.set_defaults(run=_predict)
+    fitted = commands.add_parser("calibrate", help="fit the serving model's constants to data/measurements.csv anew")
+    fitted.set_defaults(run=_calibrate)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -80,6 +86,24 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
     from costlib import execute
 
     return execute.scenario(options.scenario)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from costlib import predict  # scipy and the tables of the model take a while to load
+
+    found = predict.predict(predict.read(options.rows), progress=True)
+    predict.write(found, options.output)
+    without = int(found["predicted"].isna().sum())
+    print(f"{options.output}  ({len(found):,} rows, {without:,} of them with a reason instead of a prediction)")
+    return 0
+
+
+def _calibrate(_: argparse.Namespace) -> int:
+    from costlib import validation
+
+    for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
+        print(f"{data.FOLDER / name}  ({rows} rows)")
+    return 0
 
 
 def _notebooks(options: argparse.Namespace) -> int:

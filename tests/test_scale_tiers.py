@@ -78,9 +78,9 @@ def test_spares_move_the_break_even_and_speed_does_not_where_the_first_step_is_n
     moves = {name: ends for name, *ends in tiers.tornado(equations, values, 3.2e-6, "h100_sxm_80gb")}
     assert moves["usd_per_gpu_second"][0] < moves["usd_per_gpu_second"][1]
     assert moves["node_availability"][0] > moves["node_availability"][1]
-    assert "bandwidth_efficiency" not in moves
+    assert "throughput_error_factor" not in moves
     full = {name: ends for name, *ends in tiers.tornado(equations, values, 0.9e-6, "h100_sxm_80gb")}
-    assert full["prefill_efficiency"][0] > full["prefill_efficiency"][1]
+    assert full["throughput_error_factor"][0] > full["throughput_error_factor"][1]
 
 
 def test_the_interval_holds_the_median_and_says_how_often_never():
