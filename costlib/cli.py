@@ -99,7 +99,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _calibrate(_: argparse.Namespace) -> int:
-    from costlib import validation
+    from costlib import data, validation
 
     for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
         print(f"{data.FOLDER / name}  ({rows} rows)")

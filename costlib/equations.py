@@ -226,7 +226,7 @@ def _unit_of(expr: Expr, known: Mapping[sp.Symbol, Any], where: str) -> Any:
         return _unit_of_power(expr, inner, where)
     if isinstance(expr, (sp.ceiling, sp.floor)):
         return inner[0]
-    if isinstance(expr, sp.log) and inner[0].dimensionless:
+    if isinstance(expr, (sp.log, sp.exp)) and inner[0].dimensionless:
         return inner[0]
     raise InputError(f"{where}: {type(expr).__name__} has no place in an equation")
 
