@@ -78,6 +78,35 @@ def step_seconds_early_exit(
     return shared + batch * own
 
 
+# --- drafts ----------------------------------------------------------------------------------------------------------
+
+
+@equation(
+    defines="sequence_step_seconds",
+    source="li_2025_eagle3",
+    example={
+        "cache_seconds_per_sequence": 2e-5,
+        "arithmetic_seconds_per_sequence": 2e-4,
+        "communication_seconds_per_sequence": 0,
+        "sequence_seconds": 6e-5,
+        "verified_tokens_per_step": 3,
+        "gives": 4e-4,
+    },
+)
+def sequence_step_seconds_verified(
+    cache_seconds_per_sequence: Expr,
+    arithmetic_seconds_per_sequence: Expr,
+    communication_seconds_per_sequence: Expr,
+    sequence_seconds: Expr,
+    verified_tokens_per_step: Expr,
+    tokens_per_step_plain: Expr,
+) -> Expr:
+    """A sequence's cache is read once for all its drafts; each of them is computed, moved, and sampled by itself."""
+    sampled = sequence_seconds * (verified_tokens_per_step / tokens_per_step_plain)
+    work = arithmetic_seconds_per_sequence + communication_seconds_per_sequence
+    return cache_seconds_per_sequence + work + sampled
+
+
 # --- cache and layers ------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +237,7 @@ def breakeven_reuse_share(cache_write_premium: Expr, cache_discount_share: Expr)
 
 
 REQUEST: tuple[Equation, ...] = (request_gpu_seconds, served_request_usd)
+DRAFTS: tuple[Equation, ...] = (sequence_step_seconds_verified,)
 EARLY_EXIT: tuple[Equation, ...] = (computed_layer_share, read_layer_share, step_seconds_early_exit)
 EQUATIONS: tuple[Equation, ...] = (
     pruned_memory_share, mixed_request_usd, routed_request_usd, breakeven_routed_share, retrieved_request_usd,
