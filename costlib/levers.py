@@ -131,7 +131,8 @@ def _case(
         found = _replaced(serving.replica("steady", **kind, speculative=True), equations.DRAFTS)
         values = {name: value for name, value in values.items() if name != "tokens_per_step"}
     if all_experts:
-        values = {**values, "experts_per_token": values["n_experts"]}
+        plain = {"expert_compute_factor": 1.0, "expert_routing_moves": 0.0}
+        values = {**values, **plain, "experts_per_token": values["n_experts"]}
     return found + equations.REQUEST, values
 
 

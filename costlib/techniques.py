@@ -47,12 +47,13 @@ def parameters(model: str) -> tuple[float, float]:
 def experts_like(model: str) -> list[str]:
     """Models with experts that have about as many weights as `model`, the nearest first."""
     total = parameters(model)[0]
-    mixed = [key for key in data.table("models").index if _experts(key)]
+    mixed = [key for key in data.table("models").index if has_experts(key)]
     away = {key: abs(np.log(parameters(key)[0] / total)) for key in mixed if key != model}
     return sorted((key for key, each in away.items() if each <= np.log(LIKE_SIZE)), key=away.get)
 
 
-def _experts(model: str) -> bool:
+def has_experts(model: str) -> bool:
+    """Whether some layers of a model are mixtures of experts."""
     return bool(data.row("models", model)["moe_ffn_layers"])
 
 
@@ -102,7 +103,7 @@ def own(target: Serving, served: Serving, small_model: str, draft_tokens: float 
     others = {"size", "experts", "routing", "distillation"}
     small = _fitting(served, [small_model])
     sizes = [{"model": key} for key in _fitting(served, small_models())] if small else []
-    mixed = [] if _experts(served.model) else _fitting(served, experts_like(served.model))
+    mixed = [] if has_experts(served.model) else _fitting(served, experts_like(served.model))
     formats = [{"precision": key} for key in FORMATS if _computes(served.gpu, key)]
     narrow = target.precision if target.precision != served.precision else "int8"
     levers = [
