@@ -101,7 +101,7 @@ def own(target: Serving, served: Serving, small_model: str, draft_tokens: float 
     Left out are those that have nothing to change: another precision that is there already, experts that do not fit.
     """
     others = {"size", "experts", "routing", "distillation"}
-    small = _fitting(served, [small_model])
+    small = _fitting(served, [small_model] if small_model != served.model else [])
     sizes = [{"model": key} for key in _fitting(served, small_models())] if small else []
     mixed = [] if has_experts(served.model) else _fitting(served, experts_like(served.model))
     formats = [{"precision": key} for key in FORMATS if _computes(served.gpu, key)]
