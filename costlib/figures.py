@@ -284,7 +284,7 @@ def evidence(
             ends = np.maximum([low, high], least)
             drawn["ours"] = axes.plot(ends, [row, row], color=COLORS["self"], linewidth=7, alpha=0.35)[0]
             axes.plot([max(middle, least)], [row], "o", color=COLORS["self"], markersize=5.5)
-            _note(axes, f"{middle:.0f}", (max(high, least), row), "data", (6, 0), "self", va="center")
+            _note(axes, f"{middle:.0f}".replace("-", "−"), (max(high, least), row), "data", (6, 0), "self", va="center")
             if claim:
                 style = {"color": COLORS["overhead"], "linewidth": 3, "marker": "|", "markersize": 9}
                 drawn["the article"] = axes.plot(claim, [row - 0.28] * 2, **style)[0]
