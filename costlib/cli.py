@@ -79,15 +79,6 @@ def _check(_: argparse.Namespace) -> int:
     return 0
 
 
-def _given(options: argparse.Namespace) -> dict[str, object]:
-    """The parameters for all notebooks that the scenario sets."""
-    if not options.scenario:
-        return {}
-    from costlib import execute
-
-    return execute.scenario(options.scenario)
-
-
 def _predict(options: argparse.Namespace) -> int:
     from costlib import predict  # scipy and the tables of the model take a while to load
 
@@ -99,11 +90,20 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _calibrate(_: argparse.Namespace) -> int:
-    from costlib import data, validation
+    from costlib import validation
 
     for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
-        print(f"{data.FOLDER / name}  ({rows} rows)")
+        print(f"data/{name}  ({rows} rows)")
     return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, object]:
+    """The parameters for all notebooks that the scenario sets."""
+    if not options.scenario:
+        return {}
+    from costlib import execute
+
+    return execute.scenario(options.scenario)
 
 
 def _notebooks(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Predictions for a table of serving configurations, with intervals: what `costlib predict` does.
 
-Every row of the input gives one row of the output, in the same order: a value with a 90% interval and what limits it, or
-the reason why there is none.
+Every row of the input gives one row of the output, in the same order: a value with a 90% interval and what limits it,
+or the reason why there is none.
 """
 
 from __future__ import annotations

@@ -241,7 +241,13 @@ def _levels(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """The groups that share shifts of constants."""
     about = data.table("accelerators")
     named = {name: rows["gpu"].map(about[name]).to_numpy(object) for name in ("vendor", "generation", "link")}
-    return {"engine": rows["engine"].to_numpy(object), **named}
+    engine = rows["engine"].to_numpy(object)
+    return {"engine": engine, **named, "port": np.array([*map(port, engine, named["vendor"])], dtype=object)}
+
+
+def port(engine: str, vendor: str) -> str:
+    """An engine on one vendor's accelerators, which is software of its own."""
+    return f"{engine} on {vendor}"
 
 
 def _kinds(rows: pd.DataFrame) -> pd.DataFrame:
@@ -265,13 +271,12 @@ def _values(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     replicas, load = rows["replicas"].to_numpy(float), rows["load_value"].to_numpy(float)
     asked = np.maximum(np.nan_to_num(load / replicas, nan=1.0), 1e-9)
     sent = rows["load_requests"].fillna(float(cases.assumed("test_requests"))).to_numpy(float) / replicas
-    layers = shapes["window_layers"]
+    zero = np.zeros(len(rows))
     return {
         **{name: column for name, column in shapes.items() if name in SHAPE},
         **stored, **devices, **engines,
-        "experts_per_token": np.nan_to_num(shapes["experts_per_token"]),
-        "moe_ffn_layers": np.nan_to_num(shapes["moe_ffn_layers"]),
-        "window_tokens": np.where(layers > 0, shapes.get("window_tokens", np.ones(len(rows))), 1.0),
+        **{name: np.nan_to_num(shapes.get(name, zero)) for name in ("experts_per_token", "moe_ffn_layers")},
+        "window_tokens": np.where(shapes["window_layers"] > 0, shapes.get("window_tokens", zero + 1.0), 1.0),
         "chunk_budget_tokens": engines.get("chunk_budget_tokens", np.full(len(rows), np.nan)),
         "memory_reserve_share": float(cases.assumed("memory_reserve_share")) * np.ones(len(rows)),
         "tokens_per_step": np.ones(len(rows)),

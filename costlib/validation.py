@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,9 @@ from costlib import calibration, data, intervals
 from costlib.serving import IDEAL, Rows
 
 SCHEMES = ("configuration", "gpu", "model", "engine", "source")
+WITHOUT = {scheme: f"without_{scheme}" for scheme in SCHEMES}  # their columns in `report`
 FOLDS = 8
+SOURCE = "own_validation"  # what tables that are computed here name as their source
 
 
 def sets(frame: pd.DataFrame, rows: Rows) -> dict[str, np.ndarray]:
@@ -45,13 +47,14 @@ def folds(names: np.ndarray, count: int = FOLDS) -> np.ndarray:
 
 @functools.cache
 def left_out() -> pd.DataFrame:
-    """Predictions of every measurement by fits that did not see its set: one column per scheme, NaN where none could."""
+    """Predictions of every measurement by fits that did not see its set: one column per scheme."""
     frame, rows, measured = calibration.measurements()
     whole = calibration.fit(rows, measured)
-    return _left_out(frame, rows, measured, whole)
+    return refitted(frame, rows, measured, whole)
 
 
-def _left_out(frame: pd.DataFrame, rows: Rows, measured: np.ndarray, whole: calibration.Calibration) -> pd.DataFrame:
+def refitted(frame: pd.DataFrame, rows: Rows, measured: np.ndarray, whole: calibration.Calibration) -> pd.DataFrame:
+    """The same for any rows, starting from the fit of the `whole`: 40 fits at once, each without one fold of sets."""
     named = {scheme: folds(names) for scheme, names in sets(frame, rows).items()}
     counts = calibration.row_weights(rows)
     weight = np.array([np.where(fold == k, 0.0, counts) for fold in named.values() for k in range(FOLDS)])
@@ -86,11 +89,117 @@ def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
     progress(f"fitting constants to {len(measured)} measurements")
     whole = calibration.fit(rows, measured)
     progress(f"fitting without each of {FOLDS} folds of {', '.join(f'{scheme}s' for scheme in SCHEMES)}")
-    out = _left_out(frame, rows, measured, whole)
+    out = refitted(frame, rows, measured, whole)
     tables = {
         "calibration": calibration.table_of(whole),
         "prediction_errors": intervals.table_of(errors(out, measured), intervals.classes(rows.parsed)),
     }
     for name, table in tables.items():
-        table.to_csv(data.package()[name].path, index=False, lineterminator="\n")
+        table.assign(source=SOURCE).to_csv(data.package()[name].path, index=False, lineterminator="\n")
     return [(data.package()[name].path.name, len(table)) for name, table in tables.items()]
+
+
+# --- what the chapter shows ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def report() -> pd.DataFrame:
+    """Every measurement with what was predicted for it: one row each.
+
+    Columns: ``measurement``, ``source``, the parsed configuration, ``measured``, one prediction per scheme (named by
+    `WITHOUT`), ``fitted`` (by a fit that saw it), ``ideal`` (the roofline) and ``one_efficiency`` (the roofline at the
+    one efficiency that is right in the middle). Values are in the unit of the metric's name.
+    """
+    frame, rows, measured = calibration.measurements()
+    out = left_out()
+    parsed = rows.parsed
+    speed = ~parsed["metric_kind"].isin(("ttft", "tpot")).to_numpy()
+    best = ideal(rows)
+    known = speed & (parsed["load"] == "batch").to_numpy()
+    efficiency = float(np.median(measured[known] / best[known]))
+    return parsed.assign(
+        measurement=frame["measurement"].to_numpy(object),
+        source=frame["source"].to_numpy(object),
+        measured=measured,
+        fitted=calibration.committed().predict(rows),
+        ideal=best,
+        one_efficiency=ideal(rows, efficiency),
+        **{WITHOUT[scheme]: out[scheme] for scheme in SCHEMES},
+    )
+
+
+SPEEDS = ("throughput", "decode")
+SUBSETS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "throughput and decode, batch known": lambda t: (t["load"] == "batch") & t["metric_kind"].isin(SPEEDS),
+    "maximum load": lambda t: t["load"] == "max",
+    "MLPerf": lambda t: t["load"].isin(("offline", "server", "interactive")),
+    "throughput at a rate": lambda t: (t["load"] == "rate") & (t["metric_kind"] == "throughput"),
+    "throughput of a burst": lambda t: (t["load"] == "burst") & (t["metric_kind"] == "throughput"),
+    "prefill": lambda t: t["metric_kind"] == "prefill",
+    "TPOT, batch known": lambda t: (t["load"] == "batch") & (t["metric_kind"] == "tpot"),
+    "TPOT, rate or burst": lambda t: t["load"].isin(("rate", "burst")) & (t["metric_kind"] == "tpot"),
+    "TTFT": lambda t: t["metric_kind"] == "ttft",
+    "all": lambda t: t["metric_kind"].notna(),
+}
+
+
+def summary(table: pd.DataFrame, predictors: Sequence[str]) -> pd.DataFrame:
+    """Errors of each of `predictors` (columns of `report`) on each of `SUBSETS`.
+
+    Columns: subset, predictor, rows, ``median`` and ``p90`` of the absolute error relative to the measured value, and
+    ``bias``, the median of predicted over measured less one.
+    """
+    found = []
+    for name, chosen in SUBSETS.items():
+        part = table[chosen(table)]
+        for predictor in predictors if len(part) else ():
+            error = part[predictor] / part["measured"] - 1
+            size = error.abs()
+            found.append((name, predictor, len(part), size.median(), size.quantile(0.9), error.median()))
+    return pd.DataFrame(found, columns=["subset", "predictor", "rows", "median", "p90", "bias"])
+
+
+def by(table: pd.DataFrame, column: str, predictor: str, least: int = 5) -> pd.DataFrame:
+    """The same errors of one predictor by the values of `column` with at least `least` rows, largest groups first."""
+    error = table[predictor] / table["measured"] - 1
+    grouped = pd.DataFrame({column: table[column], "size": error.abs(), "error": error}).groupby(column)
+    found = grouped.agg(
+        rows=("size", "size"), median=("size", "median"), p90=("size", lambda each: each.quantile(0.9)),
+        bias=("error", "median"),
+    )  # fmt: skip
+    return found[found["rows"] >= least].sort_values(["rows", "median"], ascending=False).reset_index()
+
+
+def coverage(table: pd.DataFrame) -> pd.DataFrame:
+    """How many measurements lie in their 50% and 90% intervals when their set was left out, by scheme.
+
+    Quantiles and widening are taken from the other folds alone. Columns: scheme, rows, covered50, covered90, widening.
+    """
+    frame, rows, measured = calibration.measurements()
+    named, of = intervals.classes(rows.parsed), sets(frame, rows)
+    error = errors(table[list(WITHOUT.values())].set_axis(SCHEMES, axis=1), measured)
+    found = []
+    for scheme in SCHEMES:
+        fold, inside, factors = folds(of[scheme]), {50: [], 90: []}, []
+        for k in range(FOLDS):
+            other, here = fold != k, fold == k
+            if not here.any():
+                continue
+            known = intervals.quantiles(error["configuration"][other], named[other])
+            around = intervals.spread(known, named)
+            factor = intervals.widening(error[scheme][other], {q: each[other] for q, each in around.items()})
+            factors.append(factor)
+            middle = around["q50"][here]
+            for level, low, high in ((50, "q25", "q75"), (90, "q05", "q95")):
+                below, above = (middle + (around[q][here] - middle) * factor for q in (low, high))
+                inside[level].append((error[scheme][here] >= below) & (error[scheme][here] <= above))
+        shares = (float(np.concatenate(inside[level]).mean()) for level in (50, 90))
+        found.append((scheme, len(measured), *shares, float(np.median(factors))))
+    return pd.DataFrame(found, columns=["scheme", "rows", "covered50", "covered90", "widening"])
+
+
+def worst(table: pd.DataFrame, predictor: str, count: int = 10) -> pd.DataFrame:
+    """The `count` configurations predicted worst: one row per source, model, GPU and metric, by its largest factor."""
+    off = np.abs(np.log(table[predictor] / table["measured"]))
+    ranked = table.assign(factor=np.exp(off)).sort_values("factor", ascending=False)
+    return ranked.drop_duplicates(["source", "model", "gpu", "metric_kind"]).head(count)

@@ -1,8 +1,8 @@
 """How data/measurements.csv was chosen from a wider table: by design, never by how well a row is predicted.
 
-Rows are sampled within cells of one source, engine, GPU, model, precision, parallelism, kind of metric and kind of load. A cell of
-n rows gives rows in proportion to the square root of n (power allocation), so that large tables do not drown small ones, and
-within a cell rows are taken at even steps through batch and lengths (systematic sampling).
+Rows are sampled within cells of one source, engine, GPU, model, precision, parallelism, kind of metric and kind of
+load. A cell of n rows gives rows in proportion to the square root of n (power allocation), so that large tables do not
+drown small ones, and within a cell rows are taken at even steps through batch and lengths (systematic sampling).
 """
 
 from __future__ import annotations

@@ -162,13 +162,13 @@ def test_a_model_is_definitions_only(name):
 def test_only_pages_and_commands_know_the_notebooks_tools():
     heavy = {"papermill", "nbformat", "IPython", "subprocess"}
     users = {name for name, tree in MODULES.items() if heavy & {each.partition(".")[0] for each in imported(tree)}}
-    assert users <= {"costlib.book", "costlib.execute", "costlib.cli"}
+    assert users <= {"costlib.book", "costlib.engine", "costlib.execute", "costlib.build", "costlib.cli"}
 
 
 def test_only_data_reads_the_tables():
     reads = re.compile(r"\b(read_csv|read_table|read_excel|DictReader|csv\.reader|FOLDER|PACKAGE|BIBLIOGRAPHY)\b")
     readers = {name for name in MODULES if reads.search((ROOT / (name.replace(".", "/") + ".py")).read_text("utf-8"))}
-    assert readers == {"costlib.data"}
+    assert readers == {"costlib.data", "costlib.predict"}  # predict reads what a reader brings, no table of ours
 
 
 @pytest.mark.parametrize("name", MODULES)
