@@ -3,7 +3,7 @@
 An equation is a documented function whose name is the quantity it defines and whose parameters are the quantities it
 needs. Its body runs once, on symbols; LaTeX, numbers, JavaScript, the unit check and the derivatives all come from the
 expression that it returns. Bodies use ``+ - * / **``, `Max` and `Min` of
-this module, and sympy's `ceiling`, `floor`, `log` (of a pure number) and `Piecewise`.
+this module, and sympy's `ceiling`, `floor`, `log` and `exp` (of pure numbers) and `Piecewise`.
 """
 
 from __future__ import annotations

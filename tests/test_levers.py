@@ -99,7 +99,7 @@ def test_published_speedups_of_drafts_are_rederived(size):
 
 def test_drafts_gain_at_batch_1_and_lose_at_large_batches():
     sizes = np.array([1.0, 4, 16, 64, 1024])
-    curve = levers.batches(START, OWN["speculation"], sizes)
+    curve = levers.batches(TARGET, OWN["speculation"], sizes)  # an FP8 replica, whose memory holds 500 and more
     assert curve[0] > 0.4 and np.all(np.diff(curve) < 0) and curve[-1] < 0
     assert 64 < levers.first_batch(sizes, curve) < 1024
 
