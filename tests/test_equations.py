@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from sympy import Piecewise, ceiling, sin, floor, oo
+from sympy import Piecewise, ceiling, floor, oo, sin
 
 from costlib import data, pages, render
 from costlib.equations import Max, Min, Model, equation
