@@ -96,7 +96,7 @@ def replica(served: Serving) -> tuple[Model, dict[str, Any]]:
     more. Raises InputError where not even one fits.
     """
     model, values = _case(
-        served.model, served.gpu, served.precision, served.kv_precision, served.n_gpus, served.input_tokens,
+        served.model, served.gpu, served.precision, served.kv_precision, gpus(served), served.input_tokens,
         served.output_tokens, served.vintage, served.draft_tokens > 0, served.all_experts,
     )  # fmt: skip
     values = {**values, "usd_per_gpu_second": served.usd_per_gpu_second, "prefix_hit_share": served.prefix_hit_share}
@@ -117,9 +117,18 @@ def replica(served: Serving) -> tuple[Model, dict[str, Any]]:
     return model, values
 
 
+def gpus(served: Serving) -> float:
+    """GPUs of a replica; where they are not given, the fewest that hold the weights and the (largest) batch."""
+    if served.n_gpus is not None:
+        return served.n_gpus
+    named = ("n_gpus", "precision", "kv_precision", "input_tokens", "output_tokens", "vintage")
+    given = {name: getattr(served, name) for name in named}
+    return float(cases.deployment(served.model, served.gpu, batch=float(np.max(served.batch)), **given)[1]["n_gpus"])
+
+
 @functools.cache
 def _case(
-    model: str, gpu: str, precision: str, kv_precision: str, n_gpus: float | None, input_tokens: float,
+    model: str, gpu: str, precision: str, kv_precision: str, n_gpus: float, input_tokens: float,
     output_tokens: float, vintage: str, speculative: bool, all_experts: bool,
 ) -> tuple[Model, dict[str, Any]]:  # fmt: skip
     """The serving equations and values of a case without its batch."""
@@ -216,8 +225,8 @@ def span(served: Serving, lever: Lever) -> tuple[float, float, float]:
 
 
 def batches(served: Serving, lever: Lever, sizes: np.ndarray, **drawn: Any) -> np.ndarray:
-    """The saving of a lever if `sizes` sequences are decoded together, with and without it."""
-    before = served.but(batch=sizes)
+    """The saving of a lever if `sizes` sequences are decoded together on the GPUs of `served`, with and without it."""
+    before = served.but(n_gpus=gpus(served), batch=sizes)
     return 1 - np.asarray(request_usd(lever.at(before, drawn)) / request_usd(before))
 
 

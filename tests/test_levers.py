@@ -72,6 +72,12 @@ def test_memory_limits_the_batch_and_what_frees_it_pays_there():
         case(n_gpus=1)
 
 
+def test_without_a_number_of_gpus_each_side_takes_the_fewest_that_hold_its_batch():
+    wide, narrow = techniques.case("llama_3_3_70b", GPU, **{**CASE, "n_gpus": None})
+    assert (levers.gpus(wide), levers.gpus(narrow)) == (3, 2)  # 141 GB and 13 GB of caches, 72 GB and 26 GB
+    assert levers.gpus(narrow.but(batch=8.0)) == 1 and levers.gpus(START) == 4
+
+
 # --- single levers ---------------------------------------------------------------------------------------------------
 
 
