@@ -202,8 +202,8 @@ def _published_speculation() -> tuple[float, ...]:
 
 
 def _published_exits() -> tuple[float, ...]:
-    return (float(cases.published("calm_saving")), float(cases.published("drex_gain_low")),
-            float(cases.published("drex_gain_high")))  # fmt: skip
+    skipped = (float(cases.published(f"layerskip_{task}_speedup")) for task in ("code", "summaries"))
+    return (float(cases.published("calm_saving")), *map(speedup_saving, skipped))
 
 
 def _published_batch() -> tuple[float, ...]:
