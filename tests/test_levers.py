@@ -103,6 +103,22 @@ def test_published_speedups_of_drafts_are_rederived(size):
     assert speedup == pytest.approx(float(cases.published(f"eagle3_vllm_batch_{size}_speedup")), rel=0.15)
 
 
+def test_assumptions_rest_on_published_figures():
+    """Acceptance gives the published tokens per step, hits and prices of searches span what is published."""
+    for level, key in ((0, "deepseek_v4_mtp_3_drafts_thinking_accepted"), (2, "qwen3_5_mtp_3_drafts_accepted")):
+        share = levers.assumed("acceptance_share")["acceptance_share"][level]
+        assert sum(share**place for place in range(4)) == pytest.approx(float(cases.published(key)), rel=0.07)
+    hits = levers.assumed("found_share")["found_share"]
+    assert hits[0] == float(cases.published("semantic_cache_hit_low"))
+    assert hits[1] < float(cases.published("semantic_cache_hit_high")) < hits[2]
+    assert hits[2] < float(cases.published("gpt_semantic_cache_hit_high"))
+    queried = 768 / 1e6 * cases.published("cloudflare_million_dimensions_usd")
+    prices = (queried, cases.published("openai_file_search_usd"), cases.published("openai_web_search_usd"))
+    assert levers.assumed("search_usd")["search_usd"] == pytest.approx(prices, rel=0.35)
+    speedup, tokens = (cases.published(f"qwen3_32b_eagle3_{name}") for name in ("batch_1_speedup", "accepted"))
+    assert 2 * levers.assumed("draft_cost_share")["draft_cost_share"][1] == pytest.approx(tokens / speedup - 1, rel=0.1)
+
+
 def test_drafts_gain_at_batch_1_and_lose_at_large_batches():
     sizes = np.array([1.0, 4, 16, 64, 1024])
     curve = levers.batches(TARGET, OWN["speculation"], sizes)  # an FP8 replica, whose memory holds 500 and more
