@@ -3,7 +3,7 @@
 An equation is a documented function whose name is the quantity it defines and whose parameters are the quantities it
 needs. Its body runs once, on symbols; LaTeX, numbers, JavaScript, the unit check and the derivatives all come from the
 expression that it returns. Bodies use ``+ - * / **``, `Max` and `Min` of
-this module, and sympy's `ceiling`, `floor`, `log` and `Piecewise`.
+this module, and sympy's `ceiling`, `floor`, `log`, `exp` (of pure numbers) and `Piecewise`.
 """
 
 from __future__ import annotations
@@ -228,6 +228,8 @@ def _unit_of(expr: Expr, known: Mapping[sp.Symbol, Any], where: str) -> Any:
         return inner[0]
     if isinstance(expr, sp.log):
         return _unit_of_logarithm(expr, inner[0], where)
+    if isinstance(expr, sp.exp) and inner[0].dimensionless:
+        return inner[0]
     raise InputError(f"{where}: {type(expr).__name__} has no place in an equation")
 
 

@@ -950,9 +950,95 @@ _WAITING = (
     Quantity("worthwhile_price_multiple", "", "m^{*}", "price of a faster service over the slower one, at most"),
 )
 
+_LEVERS = (
+    # one request on a replica of one's own
+    _positive("request_gpu_seconds", "GPU*s", "T" + _of("req"), "GPU time of one request, prompt and answer"),
+    _positive("served_request_usd", "USD", "c" + _of("own"), "rent for one request on replicas of one's own"),
+    _share("exit_share", "q" + _of("exit"), "share of tokens that leave the model before its last layer"),
+    _share("exit_depth_share", "d" + _of("exit"), "share of the layers that such a token passes"),
+    _share("computed_layer_share", "s" + _of("lay"), "share of the layers that a token passes, on average"),
+    _share("read_layer_share", "r" + _of("lay"), "share of the layers that a step has to read, on average"),
+    _share("kept_token_share", "k" + _of("kv"), "share of a sequence's tokens whose cache is kept"),
+    _share("pruned_memory_share", "s" + _of("prune"), "share of a sequence's cache that pruning frees"),
+    _share("low_precision_share", "s" + _of("low"), "share of the layers that are kept in fewer bits"),
+    _positive("narrow_request_usd", "USD", "c" + _of("few"), "rent for a request if all layers have few bits"),
+    _positive("wide_request_usd", "USD", "c" + _of("many"), "rent for a request if no layer has few bits"),
+    _positive("mixed_request_usd", "USD", "c" + _of("mix"), "rent for a request if some layers have few bits"),
+    # another model for some requests
+    _positive("large_request_usd", "USD", "c" + _of("L"), "cost of a request at the large model"),
+    _positive("small_request_usd", "USD", "c" + _of("S"), "cost of a request at the small model"),
+    Quantity(
+        "router_cost_share",
+        "",
+        "c" + _of("rt"),
+        "cost of choosing a model over that of a request at the large one",
+        quoted="%",
+    ),
+    _share("routed_share", "s" + _of("easy"), "share of requests that the router sends to the small model"),
+    _share("repeated_share", "s" + _of("rep"), "share of these that the large model has to answer again"),
+    _positive("routed_request_usd", "USD", "c" + _of("route"), "cost of a request with routing, on average"),
+    Quantity(
+        "breakeven_routed_share",
+        "",
+        "s" + _of("easy") + "^{*}",
+        "share of requests from which on routing pays",
+        quoted="%",
+    ),
+    _positive("search_usd", "USD", "c" + _of("find"), "price of one search"),
+    _share("found_share", "h" + _of("find"), "share of requests for which a search finds the answer"),
+    _positive("retrieved_request_usd", "USD", "c" + _of("ret"), "cost of a request if a search comes first"),
+    Quantity("breakeven_search_usd", "USD", "c" + _of("find") + "^{*}", "price of a search up to which it pays"),
+    _positive("training_usd", "USD", "K" + _of("train"), "cost of distilling a model, once"),
+    _positive(
+        "teacher_usd_per_token",
+        "USD/token",
+        "c" + _of("teach"),
+        "cost of a token of the large model",
+        quoted=_PER_MILLION,
+    ),
+    _positive(
+        "student_usd_per_token",
+        "USD/token",
+        "c" + _of("stud"),
+        "cost of a token of the distilled model",
+        quoted=_PER_MILLION,
+    ),
+    _positive("payback_tokens", "token", "V" + _of("pay"), "tokens after which distilling has paid for itself"),
+    # a provider's cache
+    _positive(
+        "prompt_requests_per_second",
+        "1/s",
+        r"\lambda" + _of("pre"),
+        "requests per second that begin with the same tokens",
+    ),
+    _positive("cache_life_seconds", "s", "t" + _of("life"), "time for which a cache keeps what is not used"),
+    _share("reuse_share", "h" + _of("api"), "share of requests that find their beginning in the provider's cache"),
+    _share("cache_discount_share", "d" + _of("hit"), "discount on input found in the provider's cache"),
+    Quantity(
+        "cache_write_premium",
+        "",
+        "w" + _of("miss"),
+        "surcharge on input that is written to the provider's cache",
+        quoted="%",
+    ),
+    Quantity(
+        "cached_prefix_tokens",
+        "token",
+        "S" + _of("pre"),
+        "tokens at the beginning of a prompt that many requests share",
+    ),
+    Quantity("plain_request_usd", "USD", "c" + _of("list"), "list price of a request"),
+    _positive("prefixed_request_usd", "USD", "c" + _of("cached"), "price of a request whose beginning is cached"),
+    _share(
+        "breakeven_reuse_share",
+        "h" + _of("api") + "^{*}",
+        "share of requests that must find their beginning for a cache to pay",
+    ),
+)
+
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _LEVERS,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}
