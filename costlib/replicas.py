@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, cases, data, economics, intervals, serving
+from costlib import calibration, cases, data, economics, intervals, prices, serving
 from costlib.equations import Model
 from costlib.errors import InputError
 
@@ -32,15 +32,21 @@ def case(
     engine: str = "vllm",
     n_gpus: float | None = None,
     tensor_parallel: float | None = None,
+    contract: str = "on_demand",
+    usd_per_gpu_second: float | None = None,
     **given: Any,
 ) -> tuple[Model, dict[str, Any]]:
-    """The equations and values of one rented replica: `economics.hosted` with a layout, checked to fit in memory.
+    """The equations and values of one rented replica: `economics.served` with a layout, checked to fit in memory.
 
-    `tensor_parallel` GPUs share every layer, and the others of `n_gpus` are further stages of a pipeline; without it all
-    GPUs share every layer. Raises InputError where that does not come out even, or the batch does not fit.
+    `tensor_parallel` GPUs share every layer, and the others of `n_gpus` are further stages of a pipeline; without it
+    all GPUs share every layer. Raises InputError where that does not come out even, or the batch does not fit.
     """
     data.row("engines", engine)
-    equations, values = economics.hosted(model, gpu, engine=engine, n_gpus=n_gpus, batch=batch, **given)
+    equations, values = economics.served(model, gpu, engine=engine, n_gpus=n_gpus, batch=batch, **given)
+    if usd_per_gpu_second is None:  # the article's vintage states one
+        quoted = values.get("usd_per_gpu_second")
+        usd_per_gpu_second = quoted or economics.dependable(prices.rental(gpu, contract), contract)
+    values |= {"usd_per_gpu_second": usd_per_gpu_second, "replicas": 1.0}
     if tensor_parallel is not None:
         cases.check("tensor_parallel", tensor_parallel)
         if n_gpus is None:
@@ -50,7 +56,6 @@ def case(
                 f"tensor_parallel = {tensor_parallel:g} is not allowed: it must divide n_gpus = {values['n_gpus']:g}"
             )
         values["pipeline_parallel"] = values["n_gpus"] / tensor_parallel
-    values["replicas"] = 1.0
     cases.require_fit(equations, values)
     found = equations.evaluate(values, "decoding_sequences", "cache_sequences", "stage_gpus", "cache_gpus")
     if found["decoding_sequences"] > found["cache_sequences"]:
@@ -100,7 +105,9 @@ def other_link(gpu: str) -> tuple[str, str] | None:
     about, own = data.table("accelerators"), data.row("accelerators", gpu)
     known = about[about["interconnect_gigabytes_per_second"].notna()]
     slow = known["link"].isin(("pcie", "none"))
-    chosen = known[~slow & (known["vendor"] == own["vendor"])] if own["link"] == "pcie" else known[known["link"] == "pcie"]
+    chosen = (
+        known[~slow & (known["vendor"] == own["vendor"])] if own["link"] == "pcie" else known[known["link"] == "pcie"]
+    )
     for field in ("vendor", "generation"):
         closer = chosen[chosen[field] == own[field]]
         chosen = chosen if closer.empty else closer
@@ -129,7 +136,7 @@ def across(equations: Model, values: dict[str, Any], ways: Sequence[int]) -> np.
     return np.where(fits, found["gpu_output_tokens_per_second"], np.nan)
 
 
-# --- other loads, drafts, other weights --------------------------------------------------------------------------------
+# --- other loads, drafts, other weights ------------------------------------------------------------------------------
 
 QUEUE = (
     "time_to_first_token", "answer_seconds", "output_token_seconds", "replica_output_tokens_per_second", "in_flight",
