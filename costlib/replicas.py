@@ -84,7 +84,7 @@ def parts(equations: Model, values: dict[str, Any]) -> dict[str, np.ndarray]:
 def bounds(name: str, value: float, *, model: str, gpu: str, engine: str, sequences: float) -> tuple[float, float]:
     """The 90% interval around a predicted `value` of the quantity `name`, by the errors of left-out measurements.
 
-    The time of a whole answer is in inverse proportion to the throughput at the same load, and so is its interval.
+    Times of whole answers and GPU time per token are in inverse proportion to throughput, and so are their intervals.
     """
     about = {"load": "batch", "load_value": sequences, "gpu": gpu, "model": model, "engine": engine}
     kind = ERRORS.get(name, "throughput")
