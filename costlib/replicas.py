@@ -39,14 +39,13 @@ def case(
     """The equations and values of one rented replica: `economics.served` with a layout, checked to fit in memory.
 
     `tensor_parallel` GPUs share every layer, and the others of `n_gpus` are further stages of a pipeline; without it
-    all GPUs share every layer. Raises InputError where that does not come out even, or the batch does not fit.
+    all GPUs share every layer. The rent is the given one, the article's, or the median quote; a GPU that nobody quotes
+    has none. Raises InputError where a layout does not come out even, or the batch does not fit.
     """
     data.row("engines", engine)
     equations, values = economics.served(model, gpu, engine=engine, n_gpus=n_gpus, batch=batch, **given)
-    if usd_per_gpu_second is None:  # the article's vintage states one
-        quoted = values.get("usd_per_gpu_second")
-        usd_per_gpu_second = quoted or economics.dependable(prices.rental(gpu, contract), contract)
-    values |= {"usd_per_gpu_second": usd_per_gpu_second, "replicas": 1.0}
+    rent = usd_per_gpu_second or values.get("usd_per_gpu_second") or _rent(gpu, contract)
+    values |= {"replicas": 1.0} | ({} if rent is None else {"usd_per_gpu_second": rent})
     if tensor_parallel is not None:
         cases.check("tensor_parallel", tensor_parallel)
         if n_gpus is None:
@@ -64,6 +63,12 @@ def case(
             f" {found['stage_gpus'] / found['cache_gpus']:g} GPUs hold a copy of each cache"
         )
     return equations, values
+
+
+def _rent(gpu: str, contract: str) -> float | None:
+    quotes = data.table("gpu_rental_prices")
+    offered = ((quotes["gpu"] == gpu) & (quotes["provider_class"] != "index")).any()
+    return economics.dependable(prices.rental(gpu, contract), contract) if offered else None
 
 
 def parts(equations: Model, values: dict[str, Any]) -> dict[str, np.ndarray]:
