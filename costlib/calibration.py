@@ -1,8 +1,9 @@
 """Measured constants: how fast engines really are on real GPUs, fitted to data/measurements.csv with partial pooling.
 
-A constant of a row is a common value moved by shifts of the row's engine, vendor, generation and link. Shifts add on a
-scale on which the constant is unbounded (`link`), are pulled towards zero as strongly as their scatter says (empirical
-Bayes), and rows that fit badly count less (robust loss). An unseen group has no shift.
+A constant of a row is a common value moved by shifts of the row's engine, vendor, generation, link and port (an engine
+on one vendor's accelerators). Shifts add on a scale on which the constant is unbounded (`link`), are pulled towards
+zero as strongly as their scatter says (empirical Bayes), and rows that fit badly count less (robust loss). An unseen
+group has no shift.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from costlib.serving import CONSTANTS, UNUSED, Rows
 
 # Where the fit starts, how far (on the link's scale) the common value may move, and the levels that shift it.
 PRIORS: dict[str, tuple[float, float, tuple[str, ...]]] = {
-    "weight_bandwidth_efficiency": (0.75, 1.0, ("engine", "vendor", "generation")),
+    "weight_bandwidth_efficiency": (0.75, 1.0, ("engine", "vendor", "generation", "port")),
     "cache_bandwidth_efficiency": (0.60, 1.0, ("vendor", "generation")),
-    "decode_compute_efficiency": (0.50, 1.0, ("engine", "vendor", "generation")),
-    "prefill_compute_efficiency": (0.45, 1.0, ("engine", "vendor", "generation")),
+    "decode_compute_efficiency": (0.50, 1.0, ("engine", "vendor", "generation", "port")),
+    "prefill_compute_efficiency": (0.45, 1.0, ("engine", "vendor", "generation", "port")),
     "link_efficiency": (0.50, 1.0, ("link",)),
     "step_overhead_seconds": (1e-3, 0.8, ("engine",)),
-    "layer_seconds": (2e-5, 0.8, ("engine", "vendor", "generation")),
+    "layer_seconds": (2e-5, 0.8, ("engine", "vendor", "generation", "port")),
     "sequence_seconds": (2e-5, 0.8, ("engine", "vendor")),
     "streaming_seconds": (2e-5, 1.0, ()),
     "request_overhead_seconds": (8e-3, 0.8, ("engine",)),
@@ -292,6 +293,7 @@ def constants(
     """
     made, about = committed(), data.row("accelerators", gpu)
     where = {"engine": engine, **{level: about[level] for level in ("vendor", "generation", "link")}}
+    where["port"] = serving.port(engine, where["vendor"])
     narrow = compute_precision in serving.NARROW
     applies = {"weight_only": weight_only, "narrow": narrow, "experts": experts, "median": False}
     found = {}

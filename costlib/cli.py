@@ -90,10 +90,10 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _calibrate(_: argparse.Namespace) -> int:
-    from costlib import data, validation
+    from costlib import validation
 
     for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
-        print(f"{data.FOLDER / name}  ({rows} rows)")
+        print(f"data/{name}  ({rows} rows)")
     return 0
 
 

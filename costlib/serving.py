@@ -241,7 +241,13 @@ def _levels(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """The groups that share shifts of constants."""
     about = data.table("accelerators")
     named = {name: rows["gpu"].map(about[name]).to_numpy(object) for name in ("vendor", "generation", "link")}
-    return {"engine": rows["engine"].to_numpy(object), **named}
+    engine = rows["engine"].to_numpy(object)
+    return {"engine": engine, **named, "port": np.array([*map(port, engine, named["vendor"])], dtype=object)}
+
+
+def port(engine: str, vendor: str) -> str:
+    """An engine on one vendor's accelerators, which is software of its own."""
+    return f"{engine} on {vendor}"
 
 
 def _kinds(rows: pd.DataFrame) -> pd.DataFrame:

@@ -168,7 +168,7 @@ def test_only_pages_and_commands_know_the_notebooks_tools():
 def test_only_data_reads_the_tables():
     reads = re.compile(r"\b(read_csv|read_table|read_excel|DictReader|csv\.reader|FOLDER|PACKAGE|BIBLIOGRAPHY)\b")
     readers = {name for name in MODULES if reads.search((ROOT / (name.replace(".", "/") + ".py")).read_text("utf-8"))}
-    assert readers == {"costlib.data"}
+    assert readers == {"costlib.data", "costlib.predict"}  # predict reads what a reader brings, no table of ours
 
 
 @pytest.mark.parametrize("name", MODULES)

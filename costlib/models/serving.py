@@ -231,7 +231,7 @@ def step_seconds_speculative(
 
 @equation(
     source="leviathan_2022_speculative",
-    example={"acceptance_share": 0.5, "verified_tokens_per_step": 3, "gives": 1.75},
+    example={"acceptance_share": 0.25, "verified_tokens_per_step": 3, "gives": 1.3125},
 )
 def tokens_per_step(acceptance_share: Expr, verified_tokens_per_step: Expr, tokens_per_step_plain: Expr) -> Expr:
     """Proposed tokens count up to the first that is refused; the model's own token always counts."""
