@@ -1,6 +1,6 @@
 """The measured constants of one case, each as one number with its uncertainty.
 
-A constant is a common value moved by shifts of engine, vendor, generation and link. Measurements of one kind of
+A constant is a common value moved by shifts (`costlib.calibration`). Measurements of one kind of
 deployment say what these come to together and little about each, so that what is quoted is their sum on the scale on
 which they add up, with the variance of the sum: covariances included.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, data
+from costlib import calibration, data, serving
 from costlib.calibration import COMMON, ERROR, PRIORS, SCATTER
 from costlib.equations import Model
 from costlib.serving import CONSTANTS
@@ -55,6 +55,7 @@ def terms(name: str, engine: str, gpu: str) -> list[int]:
     """Where the common value and the shifts of `name` for this case stand among the committed columns."""
     about = data.row("accelerators", gpu)
     groups = {"engine": engine, **{level: about[level] for level in ("vendor", "generation", "link")}}
+    groups["port"] = serving.port(engine, groups["vendor"])
     keys = [(name, *COMMON), *((name, level, groups[level]) for level in PRIORS[name][2])]
     place = calibration.committed().place
     return [place[key] for key in keys if key in place]
