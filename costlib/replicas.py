@@ -105,15 +105,19 @@ def other_link(gpu: str) -> tuple[str, str] | None:
     """Another link that GPUs like `gpu` come with, and an accelerator that has it; None where none is known.
 
     PCIe for a GPU with a faster link, and the vendor's own link for one with PCIe. The accelerator is the one with the
-    middle bandwidth of those of the same vendor and generation, or of the vendor, or of all.
+    middle bandwidth among the nearest: same vendor, generation and class of memory, as far as there are any.
     """
-    about, own = data.table("accelerators"), data.row("accelerators", gpu)
-    known = about[about["interconnect_gigabytes_per_second"].notna()]
-    slow = known["link"].isin(("pcie", "none"))
-    chosen = (
-        known[~slow & (known["vendor"] == own["vendor"])] if own["link"] == "pcie" else known[known["link"] == "pcie"]
+    frame = data.table("accelerators")
+    about = frame.assign(stacked=frame["memory_type"].str.startswith("HBM").fillna(False).astype(bool))
+    own, known = (
+        about.loc[data.row("accelerators", gpu).name],
+        about[about["interconnect_gigabytes_per_second"].notna()],
     )
-    for field in ("vendor", "generation"):
+    if own["link"] == "pcie":
+        chosen = known[~known["link"].isin(("pcie", "none")) & (known["vendor"] == own["vendor"])]
+    else:
+        chosen = known[known["link"] == "pcie"]
+    for field in ("vendor", "generation", "stacked"):
         closer = chosen[chosen[field] == own[field]]
         chosen = chosen if closer.empty else closer
     ordered = chosen.sort_values("interconnect_gigabytes_per_second", kind="stable")
