@@ -20,6 +20,7 @@ from costlib import (
     loads,
     market,
     prices,
+    published,
     sizes,
     techniques,
     units,
@@ -161,6 +162,17 @@ def self_hosting() -> dict[str, float]:
     return {claim: in_unit(claim, value) for claim, value in found.items()}
 
 
+def serving() -> dict[str, float]:
+    """Arithmetic of an H100 at work in published maximum-load tests of 70B models, and 64 requests against 16.
+
+    The latter is Llama 3.3 70B on four H100 by the serving model.
+    """
+    equations, values = economics.served("llama_3_3_70b", GPU, batch=64, **_SERVED)
+    many, few = equations({**values, "batch": np.array([64.0, 16.0])}, "replica_output_tokens_per_second")
+    return {"C010": float(np.median(published.achieved_shares(GPU, LARGE))), "C100": float(many / few)}
+
+
+LARGE = (65e9, 80e9)  # parameters of the models that are called 70B
 NEARLY = 0.05  # an exponent this close to one stands for proportion
 TARGET = 0.999  # the availability that the article speaks of (C065)
 
