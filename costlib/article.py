@@ -8,8 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, market, prices, sizes, units
+from costlib import (
+    answers,
+    availability,
+    cases,
+    data,
+    drivers,
+    economics,
+    history,
+    latency,
+    loads,
+    market,
+    prices,
+    sizes,
+    units,
+)  # fmt: skip
 from costlib import horizons as over_time
+from costlib import workloads as mixes
 from costlib.breakeven import Staircase
 from costlib.equations import Model
 from costlib.models import hosting
@@ -76,10 +91,12 @@ REQUEST = {"input_tokens": 1000, "output_tokens": 300}
 def api_pricing() -> dict[str, float]:
     """Prices of three models at their developers, the market's premium, and the article's request at its own prices."""
     listed = {
-        (model, kind): float(prices.offer(model, provider)[kind]) for model, provider in SOLD.items() for kind in _KINDS
+        (model, kind): float(prices.offer(model, provider, public=True)[kind])
+        for model, provider in SOLD.items()
+        for kind in _KINDS
     }
     request = {model: _request(model) for model in SOLD}
-    offered = market.requests(**REQUEST)
+    offered = market.requests(public=True, **REQUEST)
     return {
         **dict(zip(("C028", "C029", "C030", "C031", "C032", "C033"), listed.values(), strict=True)),
         "C034": float(offered.loc[offered["stands"], "output_premium"].median()),
@@ -154,7 +171,7 @@ def spares(needed: int, target: float = TARGET) -> float:
 
 def one_year() -> data.Fact:
     """The median of the newest quotes for an H100 with a commitment of a year."""
-    return prices.rental(GPU, "reserved_1yr")
+    return prices.rental(GPU, "reserved_1yr", public=True)
 
 
 def in_unit(claim: str, value: float) -> float:
@@ -312,3 +329,128 @@ def horizons() -> dict[str, float]:
         "C165": 1 - min(costs["rented"][-1], costs["owned"][-1]) / costs["api"][-1],
     }
     return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+# --- monitoring ------------------------------------------------------------------------------------------------------
+
+_READS, _WRITES = "azure_code", "azure_conversation"  # two products of which one mostly reads and one also writes
+MONITORED = "gpt_4_1"  # the model that both of them ask
+
+
+def monitoring() -> dict[str, float]:
+    """What a product pays that has 60% of the tokens, if it mostly reads and the other product also writes."""
+    share = claimed("C159")
+    first, second = (_product_usd_per_token(trace) for trace in (_READS, _WRITES))
+    return {"C159": share * first / (share * first + (1 - share) * second)}
+
+
+def _product_usd_per_token(trace: str) -> float:
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(trace))
+    return float(equations(values, "api_usd_per_token"))
+
+
+def _mean_lengths(trace: str) -> dict[str, int]:
+    """The mean request of a published trace, in whole tokens."""
+    return {f"{side}_tokens": round(cases.published(f"{trace}_{side}_tokens_mean")) for side in ("input", "output")}
+
+
+def longer_prompts(times: float) -> dict[str, float]:
+    """How many times as much a token and a request of a conversation cost if its prompts are `times` as long."""
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(_WRITES))
+    longer = {**values, "input_tokens": times * values["input_tokens"]}
+    return {
+        name: float(equations(longer, name) / equations(values, name)) for name in ("api_usd_per_token", "request_usd")
+    }
+
+
+# --- prices over time ------------------------------------------------------------------------------------------------
+
+DATED = "2025-07-22"  # the day that the article bears
+R1_RELEASED = "2025-01-23"  # the first day on which its price is known
+THEN = {"C199": 2022, "C200": 2023, "C201": 2024, "C202": 2025, "C203": 2026}  # the years that the article prices
+
+
+def sold_then(claim: str) -> np.ndarray:
+    """Input prices in force in the months of the year of a claim, of the models that it names, in USD per million."""
+    every = history.token_prices()
+    named = {
+        "C199": every["api_model"] == "gpt_3_davinci",
+        "C200": every["api_model"] == "gpt_3_5_turbo",
+        "C201": every["own"] & every["developer"].isin(["OpenAI", "Anthropic", "DeepSeek"]),
+    }
+    cheap = (every["own"] & (every["developer"] == "DeepSeek")) | (~every["own"] & every["open"])
+    return history.input_prices(every[named.get(claim, cheap)], THEN[claim])
+
+
+def cheapest_by_developer() -> float:
+    """The input price of a developer's cheapest model now, at the developer in the middle, in USD per million."""
+    offered = prices.offers()
+    own = offered[offered["own"]]
+    developer = data.table("api_models").loc[own["api_model"], "developer"].to_numpy()
+    return float(own["input"].groupby(developer).min().median())
+
+
+def price_trends() -> dict[str, float]:
+    """What became of the prices that the article names, and of what it foresees for 2026."""
+    own = history.named()
+    own = own[own["developer"].isin(["OpenAI", "Anthropic"])].sort_values("date", kind="stable")
+    first, last = own[own["api_model"] == "gpt_4_1"]["usd"].iloc[[0, -1]]
+    sonnets = own[own["api_model"].str.contains("sonnet")]
+    before = sonnets.loc[sonnets["date"] <= R1_RELEASED, "usd"].iloc[-1]
+    after = sonnets.loc[sonnets["date"] <= DATED, "usd"].iloc[-1]
+    level = history.fixed_quality("mmlu", history.level("mmlu", "GPT-3"), reasoning=False)
+    best = history.launches().groupby("developer").tail(1)
+    return {
+        "C176": float(1 - last / first),
+        "C177": float(after / before - 1),
+        "C180": cheapest_by_developer(),
+        "C181": float(best["input"].median()),
+        "C182": 99 / 100,
+        **{claim: float(np.median(sold_then(claim))) for claim in THEN},
+        "C204": float(level["usd"].iloc[0] / level["usd"].iloc[-1]),
+    }
+
+
+# --- workloads -------------------------------------------------------------------------------------------------------
+
+_BUSY = 0.95  # load share of a replica that is run as cheaply as can be; at half of it a token costs twice as much
+
+
+def workloads() -> dict[str, float]:
+    """Four equal loads at the article's large scale, GPT-4.1 against a 70B model on H100s; latency at one replica."""
+    demand = claimed("C086")
+    equations, values = mixes.case(
+        load="constant", model=MODEL, gpu=GPU, api_model="gpt_4_1", batch=64, demand_tokens_per_second=demand, **_SERVED
+    )
+    costs = mixes.replica_costs(equations, values, GPU)
+    works = mixes.workloads(mixes.split(demand, 0.25, 0.25, 0.25))
+    found = mixes.mix(equations, values, works, mixes.market(equations, values, costs))
+    said = {"batch": mixes.BATCH_API, "realtime": mixes.HOSTED, "bursty": mixes.SPOT}
+    single = equations.evaluate({**values, "batch": 1.0}, "prefill_request_seconds", "output_token_seconds")
+    late = [each.late(*latency.limits(None, None)) for each in latency.simulated(equations, values, [_BUSY / 2, _BUSY])]
+    multiple = {"late_price_multiple": 10.0, "late_share_cut": late[1] - late[0]}
+    offered = market.requests(**REQUEST)
+    discounts = (1 - offered["batch_input"] / offered["input"]).dropna()
+    return {
+        "C160": equations(multiple, "worthwhile_price_multiple"),
+        "C169": float(equations(values, "breakeven_utilization")),
+        "C170": 1 / loads.peak(loads.curve("constant")),
+        "C171": float(discounts.median()),
+        "C172": float(single["prefill_request_seconds"] + single["output_token_seconds"]),
+        "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
+        "C174": found.saving,
+    }
+
+
+# --- drivers ---------------------------------------------------------------------------------------------------------
+
+_LEVERS = {
+    "C211": ("buyer", "model"), "C212": ("host", "precision"), "C213": ("host", "sequences at once"),
+    "C214": ("buyer", "cache hits"), "C217": ("buyer", "seller"), "C218": ("host", "GPU"),
+}  # fmt: skip
+
+
+def driver_ranking() -> dict[str, float]:
+    """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
+    found = {"buyer": answers.swings(drivers.buyer()), "host": answers.swings(drivers.host())}
+    return {claim: answers.saving(found[reader], label) for claim, (reader, label) in _LEVERS.items()}

@@ -7,6 +7,7 @@ function per chapter. Nothing here knows a single claim.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 
 import pandas as pd
@@ -23,8 +24,9 @@ def answers() -> pd.DataFrame:
     found: dict[str, tuple[float, str]] = {}
     for chapter in sorted(path.stem for path in (data.ROOT / "notebooks").glob("*.ipynb")):
         for module in (article, statements):
-            answer = getattr(module, chapter, dict)
-            found |= {claim: (float(value), chapter) for claim, value in answer().items()}
+            answer = getattr(module, chapter, None)
+            if inspect.isfunction(answer):  # a module of that name may have been imported there
+                found |= {claim: (float(value), chapter) for claim, value in answer().items()}
     frame = pd.DataFrame.from_dict(found, orient="index", columns=["value", "chapter"]).sort_index()
     spans = pd.DataFrame.from_dict(statements.spans(), orient="index", columns=["low", "high"])
     frame = frame.join(spans)

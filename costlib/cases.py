@@ -21,7 +21,9 @@ QUOTED = {
     "measured_tokens_per_second": ("replica_tokens_per_second", "token/s"),
     "input_usd_per_million_tokens": ("input_usd_per_token", "USD/megatoken"),
     "output_usd_per_million_tokens": ("output_usd_per_token", "USD/megatoken"),
+    "prompt_tokens": ("input_tokens", "token"),
     "copies_per_month": ("copies_per_month", "1/month"),
+    "spot_interruptions_per_month": ("spot_interruptions_per_month", "1/month"),
     "price_gap_usd_per_gpu_hour": ("price_gap_usd_per_gpu_second", "USD/hour/GPU"),
 }
 
@@ -228,9 +230,11 @@ def cache(model: str, kv_precision: str, context_tokens: float) -> float:
 def generations(gpu: str) -> list[str]:
     """Keys of accelerators to compare, oldest first: A100, H100, `gpu` itself, and the newest of each vendor.
 
-    Newest is the last launched whose dense 16-bit peak is known.
+    Newest is the last launched of those with high-bandwidth memory, which serve in data centres, whose launch and
+    dense 16-bit peak are known.
     """
     frame = data.table("accelerators").dropna(subset=["dense_fp16_teraflops"])
     dated = frame.dropna(subset=["launch_date"]).sort_values(["launch_date", "dense_fp16_teraflops"])
-    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *dated.groupby("vendor").tail(1).index}
+    servers = dated[dated["memory_type"].str.startswith("HBM", na=False)]
+    chosen = {"a100_sxm_80gb", "h100_sxm_80gb", gpu, *servers.groupby("vendor").tail(1).index}
     return [key for key in (*dated.index, *frame.index.difference(dated.index)) if key in chosen]

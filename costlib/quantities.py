@@ -342,6 +342,16 @@ _API = (
     _share("batch_share", "s" + _of("b"), "share of requests sent as a batch job"),
     _share("batch_discount_share", "d" + _of("b"), "discount on batch jobs"),
     Quantity(
+        "retry_share", "", "s" + _of("retry"), "share of tokens paid for that bring no answer", high=0.9, quoted="%"
+    ),
+    Quantity(
+        "delivered_usd_per_token",
+        "USD/token",
+        "c" + _of("del"),
+        "what a token of a useful answer costs through an API",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
         "paid_input_usd_per_token",
         "USD/token",
         r"\bar{p}" + _of("in"),
@@ -379,6 +389,28 @@ _HOSTING = (
     _share("warm_pool_share", "s" + _of("warm"), "capacity kept warm for sudden load, over that of the busiest hour"),
     _positive("replicas", "", "n" + _of("rep"), "replicas paid for", whole=True),
     _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
+    _share("pooled_utilization", "u" + _of("pool"), "the same for a fleet that serves many customers", above=True),
+    _positive("pooled_batch", "", "B" + _of("pool"), "sequences decoded together in such a fleet"),
+    Quantity(
+        "cached_replica_tokens_per_second",
+        "token/s",
+        "R" + _of("hit"),
+        "tokens of a replica per second, input and output, with a prefix cache",
+    ),
+    _positive("room_factor", "", "f" + _of("room"), "GPUs of a replica over the fewest that hold its weights"),
+    Quantity(
+        "provider_usd_per_token",
+        "USD/token",
+        "c" + _of("prov"),
+        "what a token costs a provider with a large fleet",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "volume_peak_correlation", "", r"\rho_{\psi}", "rank correlation of volume and unevenness of load", -1.0, 1.0
+    ),
+    Quantity(
+        "prompt_cache_correlation", "", r"\rho_{h}", "rank correlation of prompt length and cache hits", -1.0, 1.0
+    ),
     Quantity("rent_usd_per_token", "USD/token", "c_0", "rent over tokens at full load", quoted=_PER_MILLION),
     Quantity("batched_usd_per_token", "USD/token", "c_1", "the same with batches as they come", quoted=_PER_MILLION),
     Quantity("peak_usd_per_token", "USD/token", "c_2", "the same with a load that has a peak", quoted=_PER_MILLION),
@@ -591,9 +623,111 @@ _TIME = (
     Quantity("present_usd", "USD", "X", "present cost"),
 )
 
+_TRENDS = (
+    _share("input_token_share", "w" + _of("in"), "share of input among the tokens of a mixed price"),
+    Quantity("mixed_usd_per_token", "USD/token", "p" + _of("mix"), "input and output mixed", quoted=_PER_MILLION),
+    _positive("earlier_usd_per_token", "USD/token", "p_0", "a price at first", quoted=_PER_MILLION),
+    _positive("later_usd_per_token", "USD/token", "p_1", "the price of the same later on", quoted=_PER_MILLION),
+    _positive("decline_factor_per_year", "", r"\phi", "what a price is divided by in a year; below 1 where it rises"),
+    Quantity(
+        "halving_seconds", "s", "t" + _of("half"), "time in which a price halves; below zero: in which it doubles",
+        low=-float("inf"), quoted="month",
+    ),
+    Quantity("run_usd", "USD", "C" + _of("run"), "cost of letting a model do all tasks of a benchmark"),
+    _positive("tasks", "", "n" + _of("task"), "tasks tried", whole=True),
+    _share("solved_share", "s" + _of("ok"), "share of the tasks that were solved", above=True),
+    Quantity("task_usd", "USD", "c" + _of("task"), "cost of one task"),
+    Quantity("solved_task_usd", "USD", "c" + _of("ok"), "cost per task that was solved"),
+)  # fmt: skip
+
+_LOADS = (
+    _positive(
+        "loaded_tokens_per_second", "token/s", "R" + _of("load"), "tokens per second of one replica as requests come"
+    ),
+    Quantity(
+        "overage_usd_per_token",
+        "USD/token",
+        "c" + _of("over"),
+        "cost of capacity that is not used",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "underage_usd_per_token",
+        "USD/token",
+        "c" + _of("under"),
+        "cost of a token for which capacity is missing, over the rent saved",
+        low=-float("inf"),
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "critical_fractile",
+        "",
+        "F^{*}",
+        "share of the hours in which the best capacity is enough",
+        low=-float("inf"),
+        high=1.0,
+        quoted="%",
+    ),
+    Quantity("breakeven_utilization", "", "u^{*}", "use from which one more replica pays", quoted="%"),
+    Quantity(
+        "spot_interruptions_per_month",
+        "1/s",
+        "f" + _of("int"),
+        "times that a spot replica is taken back",
+        quoted="1/month",
+    ),
+    Quantity("spot_restart_seconds", "s", "t" + _of("int"), "time until another spot replica stands in"),
+    Quantity("lost_tokens", "token", "n" + _of("lost"), "work that is lost when a replica is taken back"),
+    Quantity("interruption_usd", "USD", "c" + _of("int"), "cost of one interruption"),
+    Quantity(
+        "dependable_replica_usd_per_second",
+        "USD/s",
+        "C" + _of("dep"),
+        "cost of a replica that nobody takes back",
+        quoted=_PER_MONTH,
+    ),
+    Quantity(
+        "spot_replica_usd_per_second",
+        "USD/s",
+        "C" + _of("spot"),
+        "cost of a spot replica with its interruptions",
+        quoted=_PER_MONTH,
+    ),
+    Quantity(
+        "worthwhile_interruptions_per_month",
+        "1/s",
+        "f" + _of("int") + "^{*}",
+        "interruptions at which spot costs as much as a replica that nobody takes back",
+        low=-float("inf"),
+        quoted="1/month",
+    ),
+    _share("bursty_share", "s" + _of("bur"), "share of the volume that comes in bursts"),
+    _share("constant_share", "s" + _of("con"), "share of the volume that comes all day"),
+    _share("realtime_share", "s" + _of("rt"), "share of the volume that must be answered at once"),
+)
+
+_WAITING = (
+    Quantity("arrivals_per_second", "1/s", r"\lambda" + _of("req"), "requests that arrive"),
+    _positive("service_seconds", "s", "t" + _of("srv"), "time of one request in service"),
+    _positive("servers", "", "k" + _of("srv"), "requests that can be in service at once", whole=True),
+    Quantity("offered_servers", "", "a", "requests in service at once, on average, if none waits"),
+    _share("waiting_probability", "P" + _of("wait"), "share of requests that wait (Erlang C)"),
+    Quantity("arrival_variation", "", "v" + _of("arr"), "standard deviation over mean of the time between arrivals"),
+    Quantity("service_variation", "", "v" + _of("srv"), "standard deviation over mean of the time in service"),
+    Quantity("waiting_seconds", "s", "t" + _of("wait"), "time that a request waits, on average"),
+    _positive("first_token_limit_seconds", "s", "t" + _of("ttft") + "^{*}", "time within which an answer must begin"),
+    _positive(
+        "output_token_limit_seconds", "s/token", "t" + _of("tpot") + "^{*}", "time within which each token must follow"
+    ),
+    _share("late_share", "s" + _of("late"), "share of requests that miss a limit"),
+    _share("late_share_cut", r"\Delta s" + _of("late"), "by how much the share of late requests falls"),
+    Quantity("late_price_multiple", "", "m" + _of("late"), "cost of a late request over the price of a request"),
+    Quantity("worthwhile_price_multiple", "", "m^{*}", "price of a faster service over the slower one, at most"),
+)
+
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

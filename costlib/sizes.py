@@ -15,7 +15,10 @@ from costlib.models import memory
 
 CASE = ("precision", "kv_precision", "input_tokens", "output_tokens", "batch", "vintage")  # what memory depends on
 
-CLASSES = {"7B": 10e9, "13B to 70B": 80e9, "70B to 405B": 405e9, "405B and more": float("inf")}  # below so many weights
+LEAST = 1e9  # weights of a model that is served: the cost of smaller ones is that of the fixed times of a step
+CLASSES = {  # below so many weights
+    "below 5B": 5e9, "7B": 10e9, "13B to 70B": 75e9, "70B to 405B": 405e9, "405B and more": float("inf"),
+}  # fmt: skip
 SEED = 20_261_124
 _NOTHING = 1e-9  # so little that it takes no part
 RESAMPLES = 4_000
@@ -33,7 +36,7 @@ def smallest_deployment(model: str, gpu: str, **given: Any) -> tuple:
 
 
 def served(gpu: str, **given: Any) -> pd.DataFrame:
-    """Every model whose context is long enough: size, class, GPUs, and cost per token at full and at usual load.
+    """Every model of `LEAST` weights whose context is long enough: size, class, GPUs, cost at full and at usual load.
 
     `given` is what `economics.hosted` takes. Usual load is the assumed utilization; people and spares, which depend on
     the volume and not on the model, are left out. Costs are in USD per token. `first` marks
@@ -47,6 +50,8 @@ def served(gpu: str, **given: Any) -> pd.DataFrame:
         found = equations.evaluate(
             values, "idle_usd_per_token", "total_parameters", "active_parameters", "weight_bytes"
         )
+        if found["total_parameters"] < LEAST:
+            continue
         rows.append({
             "model": model, "model_name": cells["model_name"], "experts": bool(cells["moe_ffn_layers"]),
             "total": found["total_parameters"], "active": found["active_parameters"],
@@ -73,6 +78,11 @@ def sold(input_tokens: float, output_tokens: float, on: str | None = None) -> pd
     asked["experts"] = [bool(data.row("models", model)["moe_ffn_layers"]) for model in asked["model"]]
     asked["class"] = [class_of(total) for total in asked["total"]]
     return asked
+
+
+def total_parameters(model: str) -> float:
+    """All weights of a model of the tables."""
+    return _size(model)[0]
 
 
 def _size(model: str) -> tuple[float, float]:

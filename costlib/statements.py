@@ -7,8 +7,10 @@ One function per chapter. Each returns, by claim, the value whose allowed range 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
-from costlib import article, cases, data, economics, market, prices, sizes, units
+from costlib import answers, article, cases, data, economics, history, loads, market, prices, sizes, trends, units
+from costlib import drivers as studies
 from costlib import horizons as over_time
 from costlib.article import GPU, MODEL, OLDER, claimed
 from costlib.equations import Model
@@ -53,8 +55,11 @@ def api_pricing() -> dict[str, float]:
     step = equations.evaluate(values, "prefill_intensity", "decode_intensity")
     lengths = article.REQUEST
     held_input, held_output = lengths["output_tokens"], lengths["output_tokens"] / 2  # steps for which it is kept
+    calls = claimed("C004") * units.to_base(1e6, "1/day")
     return {
         "C004": _place(claimed("C004")),
+        "C005": article.in_unit("C005", calls),
+        "C055": article.in_unit("C055", claimed("C028")),
         "C036": step["prefill_intensity"] / step["decode_intensity"],
         "C037": held_output / held_input,
     }
@@ -192,6 +197,99 @@ def horizons() -> dict[str, float]:
         "C166": article.in_unit("C166", claimed("C166")),
         "C168": chances.item(),
     }
+
+
+def price_trends() -> dict[str, float]:
+    """When the article's newest model came, and how prices of hosts, of lists and of a quality moved since."""
+    first = data.table("api_token_prices").query("api_model == 'claude_sonnet_4_6'")["date"].min()
+    newest = prices.day(None)
+    year_before = str((pd.Timestamp(newest) - pd.DateOffset(years=1)).date())
+    return {
+        "C001": float(trends.decimal_years([str(first)])[0]),
+        "C183": _hosted_at_scale() / _open_price(),
+        "C184": _spread_of_models() / _spread_of_hosts(newest),
+        "C185": _spread_of_hosts(newest) / _spread_of_hosts(year_before),
+        "C186": _median_change(f"{newest[:4]}-01-01", newest),
+        "C198": max(float(np.expm1(segments[-1].rate)) for segments in _fixed_qualities()),
+    }
+
+
+def _hosted_at_scale() -> float:
+    """The cost of a token of the usual open model at the article's large scale, in USD."""
+    demand = article.scale("large")["low"]
+    equations, values = economics.hosted(USUAL_MODEL, GPU, demand_tokens_per_second=demand, **CASE)
+    return equations(values, "self_usd_per_token")
+
+
+def _offered(on: str) -> pd.DataFrame:
+    return market.requests(on, input_tokens=CASE["input_tokens"], output_tokens=CASE["output_tokens"])
+
+
+def _spread_of_models() -> float:
+    """The standard deviation of the logarithm of the price of a token over models."""
+    found = _offered(prices.day(None))
+    return float(np.log(found.loc[found["stands"], "api_usd_per_token"].astype(float)).std())
+
+
+def _spread_of_hosts(on: str) -> float:
+    """The same over the hosts of one open model, for the middle one of the models that several hosts sell."""
+    found = _offered(on)
+    hosted = found[found["open"]].groupby("api_model")["api_usd_per_token"]
+    spreads = np.log(hosted.apply(list).explode().astype(float)).groupby(level=0).agg(["std", "size"])
+    return float(spreads.loc[spreads["size"] > 2, "std"].median())
+
+
+def _median_change(since: str, until: str) -> float:
+    """By which share the price of a token changed, for the middle one of the offers that stood on both days."""
+    then, now = (_offered(day).set_index(["api_model", "provider"])["api_usd_per_token"] for day in (since, until))
+    return float((now.astype(float) / then.astype(float)).dropna().median() - 1)
+
+
+def _fixed_qualities() -> list[list[trends.Segment]]:
+    """The stretches of the cheapest price of each level of the Arena that has enough of them."""
+    levels = (history.fixed_quality("arena_text", history.level("arena_text", n)) for n in history.LEVELS["arena_text"])
+    return [found for found in (trends.fit(rows["year"], rows["usd"]) for rows in levels) if found]
+
+
+def workloads() -> dict[str, float]:
+    """How often a bursty load leaves a replica idle, beside the use from which a replica pays."""
+    used_on_average = 1 / loads.peak(loads.curve("bursty"))
+    return {"C169": article.workloads()["C169"] / used_on_average}
+
+
+def monitoring() -> dict[str, float]:
+    """What longer prompts and smaller batches do to the cost of a token."""
+    return {
+        "C157": article.longer_prompts(2.0)["api_usd_per_token"],
+        "C158": 1 + article.self_hosting()["C070"],
+    }
+
+
+def drivers() -> dict[str, float]:
+    """What the shares of variance say about the article's ranking, for who hosts a model."""
+    found = answers.answer(studies.host())
+    equations, values = economics.hosted(
+        USUAL_MODEL, GPU, demand_tokens_per_second=units.to_base(1e9, "token/month"), **CASE
+    )
+    bill = equations.evaluate(values, "fleet_usd_per_second", "self_usd_per_second")
+    named = [found.shares[label] for label in NAMED_DRIVERS]
+    levers = article.levers()
+    model, seller = (article.driver_ranking()[claim] for claim in ("C211", "C217"))
+    return {
+        **article.driver_ranking(),
+        "C002": sum(share > NOTICED for share in named),
+        "C208": sum(found.shares[label] for label in ("model", "precision", "sequences at once")),
+        "C209": bill["fleet_usd_per_second"] / bill["self_usd_per_second"],
+        "C210": max(found.shares.values()),
+        "C215": levers["C192"],
+        "C216": 1 - 1 / levers["C193"],
+        "C220": answers.rank_correlation(found.shares),
+        "C222": seller / model,
+    }
+
+
+NAMED_DRIVERS = ("model", "model", "sequences at once", "volume")  # work per token, size, requests at once, use
+NOTICED = 0.05  # a share of the variance that one would notice
 
 
 # --- how far assumptions reach ---------------------------------------------------------------------------------------

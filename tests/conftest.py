@@ -136,6 +136,19 @@ def _failing(project: Project) -> Run:
     return Run(project.costlib("notebooks"), project, published)
 
 
+def stand_in(project: Project, script: str) -> str:
+    """A Python for `project` beside which jupyter-book is replaced by `script`."""
+    environment, own = project.path.parent / "environment", Path(sys.prefix)
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    (environment / "lib").symlink_to(own / "lib")
+    shutil.copy(own / "pyvenv.cfg", environment)
+    program = environment / "bin" / "jupyter-book"
+    program.write_text(script)
+    program.chmod(0o755)
+    return str(environment / "bin" / "python")
+
+
 def _unset(project: Project) -> Run:
     """`costlib build` where the notebooks run and the pages fail, over a book that was built before.
 
@@ -146,15 +159,8 @@ def _unset(project: Project) -> Run:
     published = project.path / "_build" / "html" / "index.html"
     published.parent.mkdir(parents=True)
     published.write_text("the last good book")
-    environment, own = project.path.parent / "environment", Path(sys.prefix)
-    (environment / "bin").mkdir(parents=True)
-    (environment / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
-    (environment / "lib").symlink_to(own / "lib")
-    shutil.copy(own / "pyvenv.cfg", environment)
-    failing = environment / "bin" / "jupyter-book"
-    failing.write_text("#!/bin/sh\necho 'about.md:7: WARNING: undefined label'\nexit 1\n")
-    failing.chmod(0o755)
-    return Run(project.costlib("build", program=str(environment / "bin" / "python")), project, published)
+    python = stand_in(project, "#!/bin/sh\necho 'about.md:7: WARNING: undefined label'\nexit 1\n")
+    return Run(project.costlib("build", program=python), project, published)
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,8 @@ def test_a_failing_notebook_is_kept_up_to_where_it_failed(runs):
 
 def test_nothing_is_left_of_a_failed_run_but_what_is_kept(runs):
     build = runs["failing"].project.path / "_build"
-    assert [path.name for path in build.iterdir()] == ["failed"]
+    assert sorted(path.name for path in build.iterdir()) == [".lock", "cache", "failed"]
+    assert "broken.ipynb" not in [path.name for path in build.rglob("cache/*/*")]
 
 
 def test_pages_with_mistakes_leave_the_last_good_book_as_it_was(runs):

@@ -43,6 +43,14 @@ ROUNDED = {  # published to the nearest billion, or with parts that are no part 
     "gpt_oss_120b": 1e-3, "gpt_oss_20b": 1e-3,  # biases and attention sinks
     "llama_4_scout": 1e-2, "llama_4_maverick": 3e-3,  # with the encoder of images
     "glm_4_5": 1e-2, "glm_4_5_air": 1e-2,  # 355B and 106B
+    "phi_2": 3e-4, "starcoder2_3b": 3e-4, "starcoder2_7b": 2e-4, "starcoder2_15b": 2e-4, "bloom_7b1": 2e-4,  # biases
+    "gpt_neox_20b": 1e-2, "pythia_6_9b": 2e-2, "pythia_12b": 2e-2, "gpt2_xl": 4e-2,  # biases and masks stored with them
+    "kimi_k2_5": 5e-4,  # with the encoder of images
+    "deepseek_v3_2": 2.2e-2, "glm_5": 1.5e-2, "glm_5_2": 1.4e-2,  # with draft head and indexer
+    # recurrent layers, whose weights are counted like attention; Qwen3.5 with the encoder of images and a draft head
+    "qwen3_next_80b_a3b": 8e-3, "nemotron_3_nano_30b_a3b": 1.6e-2, "jamba_mini": 3.5e-2, "jamba_large": 4.3e-2,
+    "qwen3_5_9b": 0.15, "qwen3_5_27b": 0.13, "qwen3_5_35b_a3b": 5.1e-2, "qwen3_5_122b_a10b": 3.7e-2,
+    "qwen3_5_397b_a17b": 2.4e-2,
 }  # fmt: skip
 
 
