@@ -66,6 +66,8 @@ def roofline() -> dict[str, float]:
     }
 
 
+FEWEST_BITS = 4  # of a weight: with fewer, models lose quality that one would notice
+
 _PRECISIONS = {"C012": "fp32", "C013": "bf16", "C014": "int8"}
 
 
@@ -75,9 +77,10 @@ def _weight_gigabytes(precision: str) -> float:
 
 
 def _best_on_one_gpu(lengths: dict[str, int]) -> dict[str, float]:
-    """The fastest bound for one H100: any precision whose weights fit, an FP8 cache, the largest batch that fits."""
+    """The fastest bound for one H100: any precision from four bits on that fits, an FP8 cache, the largest batch."""
+    formats = data.table("precisions")
     found = []
-    for precision in data.table("precisions").index:
+    for precision in formats.index[formats["weight_bits"] >= FEWEST_BITS]:
         equations, values = cases.deployment(
             MODEL, GPU, n_gpus=1, precision=precision, kv_precision="fp8", batch=1, **lengths
         )

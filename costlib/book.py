@@ -363,27 +363,13 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
     rows, held = [], 0
     for key, remark in remarks.items():
         cells = data.row("claims", key)
-        (low, high), unit = verdicts.bounds(cells), data.text(cells, "unit")
         kind, factor = verdicts.verdict(cells, ours[key])
         held += factor == 1
         found = f"off {units.number(factor, 2)} times" if kind == "off by factor" else kind
-        claimed = _in_unit(low, unit) if low == high else _range(_in_unit(low, unit), _in_unit(high, unit))
-        claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed  # the article names no upper end
-        rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
+        value = verdicts.in_unit(ours[key], data.text(cells, "unit"))
+        rows.append((key, cells["paraphrase"], verdicts.quoted(cells), value, found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
     return held
-
-
-def _range(low: str, high: str) -> str:
-    """Two quoted values as a range, with their unit said once."""
-    amount, _, unit = low.partition(" ")
-    return f"{amount if unit and high.endswith(f' {unit}') else low} to {high}"
-
-
-def _in_unit(value: float, unit: str) -> str:
-    """A value of a claim's unit for people: an SI prefix where the unit has none."""
-    wanted = unit if units.base_factor(unit) != 1 else None
-    return " ".join(units.quote(value, unit, wanted)).removesuffix("/GPU").strip()
 
 
 # --- footer ----------------------------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def price_trends() -> dict[str, float]:
     newest = prices.day(None)
     year_before = str((pd.Timestamp(newest) - pd.DateOffset(years=1)).date())
     return {
-        "C001": float(trends.decimal_years([str(first)])[0]),
+        "C001": float(trends.decimal_years([str(first)])[0]) - claimed("C001"),
         "C183": _hosted_at_scale() / _open_price(),
         "C184": _spread_of_models() / _spread_of_hosts(newest),
         "C185": _spread_of_hosts(newest) / _spread_of_hosts(year_before),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from costlib import units
+
 VERDICTS = (
     "reproduces", "holds under stated assumptions", "off by factor", "inconsistent with another claim",
     "contradicted by public data", "cannot be checked",
@@ -78,3 +80,52 @@ def factor(low: float, high: float, value: float) -> float:
     if nearer == 0 or value * nearer <= 0:
         return math.nan
     return max(nearer / value, value / nearer)
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+def said(claim: Mapping[str, Any]) -> str:
+    """The statement in our words; without a number, with what decides it in brackets."""
+    return f"{claim['paraphrase']} [{claim['test']}]" if is_statement(claim) else str(claim["paraphrase"])
+
+
+def quoted(claim: Mapping[str, Any]) -> str:
+    """The range within which the claim holds, with its unit; nothing where it cannot be checked."""
+    if not pd.isna(claim["needed"]):
+        return ""
+    low, high = bounds(claim)
+    if low == high:
+        return in_unit(low, _unit(claim))
+    if math.isinf(high):
+        return f"{in_unit(low, _unit(claim))} or more"
+    if math.isinf(low):
+        return f"{in_unit(high, _unit(claim))} or less"
+    return span(in_unit(low, _unit(claim)), in_unit(high, _unit(claim)))
+
+
+def quoted_value(claim: Mapping[str, Any]) -> str:
+    """Our value with the claim's unit; nothing where there is none."""
+    return "" if pd.isna(claim["value"]) else in_unit(float(claim["value"]), _unit(claim))
+
+
+def worded(claim: Mapping[str, Any]) -> str:
+    """The verdict of a row of `audit.table` with the factor, if any."""
+    off = claim["factor_off"]
+    return f"{claim['verdict']} ({units.number(off, 2)})" if off > 1 else str(claim["verdict"])
+
+
+def _unit(claim: Mapping[str, Any]) -> str:
+    return "" if is_statement(claim) or pd.isna(claim["unit"]) else str(claim["unit"])
+
+
+def span(low: str, high: str) -> str:
+    """Two quoted values as a range, with their unit said once."""
+    amount, _, unit = low.partition(" ")
+    return f"{amount if unit and high.endswith(f' {unit}') else low} to {high}"
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A value of a claim's unit for people: an SI prefix where the unit has none."""
+    wanted = unit if units.base_factor(unit) != 1 else None
+    return " ".join(units.quote(value, unit, wanted)).removesuffix("/GPU").strip()
