@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from costlib import decision, economics, horizons, tiers, uncertainty, units
+from costlib import decision, economics, horizons, uncertainty
 from costlib.decision import KIND_OF, KINDS, Case, Costs
 
 NEAR = 0.05  # ways whose costs differ by less than this share cost about the same
@@ -101,8 +100,8 @@ def confidence(about: Case, gpu: str, contract: str) -> Confidence:
 class Flip:
     """Factors on one input at which the answer first changes to another kind, below (`down`) and above one (`up`).
 
-    Zero and infinity say that it does not up to `REACH`, or up to what the input may be. `low` and `high` are the
-    kinds it changes to (empty: none, every way is ruled out, or never).
+    Zero and infinity say that it does not within `reach`. `low` and `high` are the kinds it changes to (empty: none,
+    since every way is ruled out, or never).
     """
 
     label: str
@@ -110,6 +109,7 @@ class Flip:
     up: float
     low: str
     high: str
+    reach: tuple[float, float] = (1 / REACH, REACH)
 
     @property
     def distance(self) -> float:
@@ -143,7 +143,7 @@ def _flip(about: Case, label: str, names: tuple[str, ...]) -> Flip:
         tried = np.geomspace(1.0, limit, int(np.ceil(abs(np.log(limit)) / np.log(STEP))) + 1)
         ends.append(_first(lambda factors: kinds_at(about, names, factors), tried))
     (down, low), (up, high) = ends
-    return Flip(label, down or 0.0, up or float("inf"), low, high)
+    return Flip(label, down or 0.0, up or float("inf"), low, high, (least, most))
 
 
 def _room(about: Case, names: tuple[str, ...]) -> tuple[float, float]:
@@ -181,7 +181,8 @@ def _team(about: Case) -> Flip:
         return np.array([decision.costs(each).kinds()[0, -1] for each in cases])
 
     reach = max((float(each.max()) / about.team for each in work.values()), default=1.0)
-    for limit in (1 / REACH, min(REACH, max(1.5 * reach, STEP))):
+    limits = (1 / REACH, min(REACH, max(1.5 * reach, STEP)))
+    for limit in limits:
         ends.append(_first(kinds, np.geomspace(1.0, limit, 41)))
     (down, low), (up, high) = ends
     return Flip(TEAM, down or 0.0, up or float("inf"), low, high)
@@ -196,7 +197,7 @@ def _horizon(about: Case) -> Flip:
     up = (longer[0] + 1) / about.months if longer.size else float("inf")
     return Flip(
         HORIZON, float(down), float(up), _name(found[shorter[-1]]) if shorter.size else "",
-        _name(found[longer[0]]) if longer.size else "",
+        _name(found[longer[0]]) if longer.size else "", (1 / about.months, LONGEST / about.months),
     )  # fmt: skip
 
 

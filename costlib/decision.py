@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import cases, data, economics, horizons, latency, loads, market, prices, uncertainty, units
+from costlib import cases, data, economics, horizons, latency, loads, market, prices, units
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import breakeven, hosting, workloads
@@ -24,6 +24,8 @@ KINDS = {"api": ("api", "host"), "hosting": ("rented", "owned"), "hybrid": ("hyb
 KIND_OF = {way: kind for kind, ways in KINDS.items() for way in ways}
 HOSTED = ("rented", "owned", "hybrid", "hybrid_owned")
 OWNED = ("owned", "hybrid_owned")
+UNSOLD, UNKNOWN = "nobody in the table sells this model", "what this GPU costs to buy is not known"
+SLOW = "even a nearly idle replica is too slow"
 LOAD_SHARES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])  # of a replica, tried against an objective
 BOUGHT = ("api_usd_per_token", "host_usd_per_token")  # prices of the two ways to buy
 
@@ -46,9 +48,10 @@ class Case:
     refused: dict[str, str]
     host: str
 
-    def at(self, **given: Any) -> Case:
-        """The same case with other values."""
-        return replace(self, values={**self.values, **given})
+    def free(self) -> Case:
+        """The same case without its conditions: ruled out is only what has no cost."""
+        unpriced = {way: why for way, why in self.refused.items() if why in (UNSOLD, UNKNOWN, SLOW)}
+        return replace(self, refused=unpriced, team=np.inf)
 
 
 def case(
@@ -56,6 +59,7 @@ def case(
     api_model: str,
     residency: bool = False,
     same_model_hosts: bool | None = None,
+    may_buy_gpus: bool = True,
     team_hours_per_month: float | None = None,
     horizon_months: float = 12 * MONTH,
     load: str = "constant",
@@ -70,7 +74,7 @@ def case(
     Hosts of the same open model may be used unless data must stay (`residency`) or `same_model_hosts` says otherwise.
     Without a limit there is no latency objective, and an API whose latency is not given is taken to meet it.
     """
-    _check(residency=residency, same_model_hosts=same_model_hosts)
+    _check(residency=residency, same_model_hosts=same_model_hosts, may_buy_gpus=may_buy_gpus)
     months = horizon_months / MONTH
     if months != round(months) or months > 120:
         raise InputError(f"horizon_months = {months:g} is not allowed: it must be a whole number from 1 to 120")
@@ -85,7 +89,7 @@ def case(
     if residency and not (same and hosts):
         refused["api"] = "the data may not leave"
     if not name:
-        refused["host"] = "nobody in the table sells this model"
+        refused["host"] = UNSOLD
     elif not hosts:
         refused["host"] = "the data may not leave" if residency else "hosts are not wanted"
     late = _late(limits, (api_first_token_seconds, api_output_token_seconds))
@@ -94,9 +98,11 @@ def case(
     if all(way in refused for way in KINDS["api"]):
         refused |= dict.fromkeys(KINDS["hybrid"], "there is no API that may take the rest")
     if within == 0:
-        refused |= dict.fromkeys(HOSTED, "even a nearly idle replica is too slow")
+        refused |= dict.fromkeys(HOSTED, SLOW)
     if "usd_per_gpu" not in values:
-        refused |= dict.fromkeys(OWNED, "what this GPU costs to buy is not known")
+        refused |= dict.fromkeys(OWNED, UNKNOWN)
+    elif not may_buy_gpus:
+        refused |= {way: "GPUs are not to be bought" for way in OWNED if way not in refused}
     team = np.inf if team_hours_per_month is None else _hours(team_hours_per_month)
     values["horizon_months"] = horizon_months
     more = (*breakeven.EQUATIONS, *workloads.CAPACITY, *equations_of.EQUATIONS)
@@ -111,7 +117,9 @@ def _check(**flags: bool | None) -> None:
 
 def _hours(given: float) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float) or not given >= 0:
-        raise InputError(f"team_hours_per_month = {given!r} is not allowed: it must be a number at least 0 (hour/month)")
+        raise InputError(
+            f"team_hours_per_month = {given!r} is not allowed: it must be a number at least 0 (hour/month)"
+        )
     return units.to_base(given, "hour/month")
 
 
@@ -187,7 +195,10 @@ def costs(about: Case, drawn: Mapping[str, np.ndarray] | None = None, months: in
     rows["batch_penalty_share"] = np.broadcast_to(np.maximum(penalty, 1 - max(about.within, LOAD_SHARES[0])), count)
     known = {**about.values, **{name: horizons.column(each) for name, each in rows.items()}}
     priced = {name: each for name, each in rows.items() if name != "host_usd_per_token"}
-    usd = {name: np.array(each) for name, each in horizons.present_costs(about.equations, about.values, months, priced).items()}
+    usd = {
+        name: np.array(each)
+        for name, each in horizons.present_costs(about.equations, about.values, months, priced).items()
+    }
     ratio = known["host_usd_per_token"] / known["api_usd_per_token"]
     usd["host"] = usd["api"] * np.broadcast_to(ratio, (count, 1))
     hybrids, replicas, bought = _hybrids(about, known, months, count)
@@ -205,6 +216,11 @@ def costs(about: Case, drawn: Mapping[str, np.ndarray] | None = None, months: in
 
 def _volume(known: Mapping[str, Any], months: int) -> np.ndarray:
     return np.atleast_2d(known["demand_tokens_per_second"] * horizons.path(1.0, known["growth_per_year"], months))
+
+
+def volumes(about: Case) -> np.ndarray:
+    """The volume of each month, in tokens per second."""
+    return _volume(about.values, about.months)[0]
 
 
 def _fleet(about: Case, known: dict[str, Any], months: int) -> np.ndarray:
@@ -254,7 +270,9 @@ def _hybrids(about: Case, known: dict[str, Any], months: int, count: int) -> tup
             keep = np.maximum.accumulate(keep, axis=-1)
             given["overflow_tokens_per_second"] = week.overflow(keep * step) * volume
             given["replica_usd_per_second"] = equations({**known, "usd_per_gpu_second": 0.0}, "replica_usd_per_second")
-        found = equations.evaluate({**known, "replicas": keep, **given}, "hybrid_usd_per_second", "bought_tokens_per_second")
+        found = equations.evaluate(
+            {**known, "replicas": keep, **given}, "hybrid_usd_per_second", "bought_tokens_per_second"
+        )
         usd[way] = setup + np.cumsum(worth[..., 1:] * MONTH * found["hybrid_usd_per_second"], axis=-1)
         if way == "hybrid_owned":
             usd[way] = usd[way] + _ownership(known, keep * known["n_gpus"], moving, worth)

@@ -6,11 +6,9 @@ One function per chapter. Each returns, by claim, the value whose allowed range 
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
-from costlib import answers, data, drivers, prices, rules, units
+from costlib import answers, data, drivers, prices, rules, scenarios, units
 from costlib import decision as deciding
 from costlib.article import GPU
 
@@ -18,10 +16,9 @@ CASE = {"n_gpus": 4, "precision": "fp8", "kv_precision": "fp8", "input_tokens": 
 USUAL_MODEL, USUAL_API = "llama_3_3_70b", "gpt_4_1"
 
 
-@functools.cache
 def decision() -> dict[str, float]:
     """How often the rules on spending name the cheapest way, the article's burst, and what is saved before what."""
-    found = rules.solved()
+    found = scenarios.solved()
     little, much = (rules.speaks(found, claim) for claim in ("C139", "C140"))
     api, replicas = (np.full(len(found.spend), kind) for kind in (rules.API, rules.HYBRID))
     return {

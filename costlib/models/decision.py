@@ -40,9 +40,7 @@ def hybrid_usd_per_second(
     bought_tokens_per_second: Expr,
 ) -> Expr:
     """The bill of a hybrid: people and setup once, a rent for each replica, and the API's price for the rest."""
-    return (
-        fixed_usd_per_second + replicas * replica_usd_per_second + api_usd_per_token * bought_tokens_per_second
-    )
+    return fixed_usd_per_second + replicas * replica_usd_per_second + api_usd_per_token * bought_tokens_per_second
 
 
 @equation(
