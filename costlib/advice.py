@@ -27,6 +27,9 @@ INPUTS = {  # what may flip the answer: label, and the values that move with it
     "hours of upkeep": ("labor_hours_per_month", "labor_hours_per_month_per_gpu"),
     "hours of setup": ("setup_hours",),
 }
+ONLY = {  # inputs that some ways alone depend on
+    "prices of APIs": decision.KINDS["api"], "rent of a GPU": ("rented", "hybrid"), "price of a GPU": decision.OWNED,
+}  # fmt: skip
 HORIZON, TEAM = "horizon", "hours of the team"
 
 
@@ -119,8 +122,8 @@ class Flip:
 
 def flips(about: Case) -> list[Flip]:
     """How far every input is from changing the kind of the answer, the nearest first."""
-    names = {label: each for label, each in INPUTS.items() if all(name in _base(about) for name in each)}
-    found = [_flip(about, label, each) for label, each in names.items()]
+    idle = {label for label, ways in ONLY.items() if all(way in about.refused for way in ways)}
+    found = [_flip(about, label, names) for label, names in INPUTS.items() if label not in idle]
     found += [_team(about)] if 0 < about.team < np.inf else []
     return sorted([*found, _horizon(about)], key=lambda each: each.distance)
 

@@ -178,8 +178,9 @@ class Costs:
         return of[self.best()]
 
     def of_kind(self, kind: str) -> np.ndarray:
-        """The least cost of the ways of one kind."""
-        return np.minimum.reduce([self.usd[way] for way in KINDS[kind] if way in self.usd])
+        """The least cost of the ways of one kind; infinite where all of them are ruled out."""
+        nothing = np.full(self.usd["api"].shape, np.inf)
+        return np.minimum.reduce([nothing, *(self.usd[way] for way in KINDS[kind] if way in self.usd)])
 
 
 def costs(about: Case, drawn: Mapping[str, np.ndarray] | None = None, months: int | None = None) -> Costs:
@@ -204,7 +205,7 @@ def costs(about: Case, drawn: Mapping[str, np.ndarray] | None = None, months: in
     hybrids, replicas, bought = _hybrids(about, known, months, count)
     usd |= hybrids
     work = {way: _work(about, known, each, months, count) for way, each in replicas.items()}
-    if np.isfinite(about.team):
+    if np.isfinite(about.team) or count == 1:
         peaks = _fleet(about, known, months)
         work |= {way: _work(about, known, peaks, months, count) for way in ("rented", "owned")}
     for way in usd:

@@ -586,8 +586,11 @@ def distances(rows: Sequence[tuple], x_label: str) -> Figure:
                 if factor and np.isfinite(factor):
                     axes.plot([factor], [row], "o", color=COLORS[color], markersize=5.5)
                     inside = side * np.log(factor) > 0.6 * np.log(edge)
-                    _note(axes, f"{word} {number(factor, 2)}", (factor, row), "data", (0, 5) if inside else (7 * side, 0),
-                          color, va="baseline" if inside else "center", ha="left" if (side > 0) != inside else "right")  # fmt: skip
+                    place = (
+                        {"offset": (0, 5), "va": "baseline"} if inside else {"offset": (7 * side, 0), "va": "center"}
+                    )
+                    place["ha"] = "left" if (side > 0) != inside else "right"
+                    _note(axes, f"{word} {number(factor, 2)}", (factor, row), "data", color=color, **place)
         axes.axvline(1, color=COLORS["idle"], linewidth=1.2, linestyle=":")
         axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
         axes.grid(axis="y", visible=False)

@@ -1,4 +1,4 @@
-"""A decision in words: what to do, what each way costs or why it is ruled out, how sure that is, what would change it."""
+"""A decision in words: what to do, what each way costs or why it is ruled out, how sure that is, what changes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Names:
     def way(self, way: str) -> str:
         """A way for people."""
         return {
-            "api": self.api, "host": self.host, "rented": "hosting on rented GPUs", "owned": "hosting on GPUs of your own",
+            "api": self.api, "host": self.host,
+            "rented": "hosting on rented GPUs", "owned": "hosting on GPUs of your own",
             "hybrid": "a hybrid on rented GPUs", "hybrid_owned": "a hybrid on GPUs of your own",
         }[way]  # fmt: skip
 
@@ -56,14 +57,14 @@ def do(names: Names, about: Case, found: Costs, way: str) -> str:
         return f"buy {names.way(way)}"
     whose = "of your own" if way in decision.OWNED else "rented"
     if KIND_OF[way] == "hosting":
-        return f"host {names.model} for the whole load, on {names.gpus} each, {whose}"
+        return f"host {names.model} for the whole load, each replica on {names.gpus}, {whose}"
     kept = found.replicas[way][0]
     count = f"{kept[-1]:,.0f}" if kept[0] == kept[-1] else f"{kept[0]:,.0f}, in the end {kept[-1]:,.0f},"
-    many = "replica" if kept[-1] == 1 else "replicas"
+    many, each = ("replica", "") if kept[-1] == 1 else ("replicas", " each")
     rest = found.bought[way][0].sum() / decision.volumes(about).sum()
     return (
-        f"keep {count} {many} of {names.model} on {names.gpus} each, {whose}, and leave the rest, {_share(rest)} of the"
-        f" tokens, to {names.overflow(about)}"
+        f"keep {count} {many} of {names.model} on {names.gpus}{each}, {whose}, and leave the rest, {_share(rest)} of"
+        f" the tokens, to {names.overflow(about)}"
     )
 
 
@@ -92,7 +93,7 @@ def why(about: Case, found: Costs, way: str) -> str:
         return about.refused[way]
     if np.isfinite(found.usd[way][0, -1]):
         return ""
-    return f"it takes {_hours(float(found.work[way][0, -1]))} a month, and the team has {_hours(about.team)}"
+    return f"{_hours(float(found.work[way][0, -1]))} of work a month, and the team has {_hours(about.team)}"
 
 
 def _hours(share: float) -> str:
@@ -102,33 +103,35 @@ def _hours(share: float) -> str:
 def options(names: Names, about: Case, found: Costs) -> list[tuple[str, ...]]:
     """Every way with its cost per month and over the horizon, its hours of work, and how it compares or why it fails.
 
-    Costs are shown also of what only the reader's conditions rule out.
+    What only the reader's conditions rule out has the cost that it would have without them.
     """
     free = decision.costs(about.free())
     least = min((float(each[0, -1]) for each in found.usd.values()), default=np.inf)
     rows = []
     for way in KIND_OF:
-        cost = float(free.usd[way][0, -1]) if way in free.usd else np.inf
-        known, reason = np.isfinite(cost), why(about, found, way) if way in found.usd else about.refused.get(way, "")
-        hours = _hours(float(work[0, -1])) if (work := free.work.get(way)) is not None and known else ""
-        times = cost / least
-        word = "cheapest" if times == 1 else f"{units.number(times)} times the cheapest"
-        rows.append((
-            names.way(way) if way != "host" or about.host else f"{names.model} from a host",
-            usd(cost / about.months) if known else "", usd(cost) if known else "", hours,
-            f"ruled out: {reason}" if reason else word,
-        ))  # fmt: skip
+        reason = why(about, found, way)
+        costs = free if reason else found
+        cost = float(costs.usd[way][0, -1]) if way in costs.usd else np.inf
+        known, work = np.isfinite(cost), costs.work.get(way)
+        word = "cheapest" if cost == least else f"{units.number(cost / least)} times the cheapest"
+        amounts = (usd(cost / about.months), usd(cost)) if known else ("", "")
+        hours = _hours(float(work[0, -1])) if known and work is not None else ""
+        rows.append((_named(names, about, way), *amounts, hours, f"ruled out: {reason}" if reason else word))
     return rows
+
+
+def _named(names: Names, about: Case, way: str) -> str:
+    return names.way(way) if way != "host" or about.host else f"{names.model} from a host"
 
 
 def ruled_out(names: Names, about: Case, found: Costs) -> str:
     """Which ways are ruled out and why, one sentence; that none is where none is."""
     reasons: dict[str, list[str]] = {}
     for way in KIND_OF:
-        reason = why(about, found, way) if way in found.usd else about.refused.get(way, "")
+        reason = why(about, found, way)
         if reason:
-            reasons.setdefault(reason, []).append(names.way(way) if way != "host" or about.host else "a host")
-    said = [f"{_listed(ways)}, because {reason}" for reason, ways in reasons.items()]
+            reasons.setdefault(reason, []).append(_named(names, about, way))
+    said = [f"{_listed(ways)} ({reason})" for reason, ways in reasons.items()]
     return f"Ruled out: {'; '.join(said)}." if said else "No condition rules anything out."
 
 
@@ -144,24 +147,22 @@ def compared(names: Names, about: Case, found: Advice) -> str:
         return "Nothing of another kind is possible."
     other = names.way(found.other)
     if found.ahead < advice.NEAR:
-        return f"{other[0].upper()}{other[1:]} would cost only {found.ahead:.1%} more, so other reasons than cost may decide."
+        return (
+            f"{other[0].upper()}{other[1:]} would cost only {found.ahead:.1%} more, so that other reasons may decide."
+        )
     much = f"{found.ahead:.0%} more" if found.ahead < 1 else f"{units.number(1 + found.ahead)} times as much"
     return f"The cheapest of another kind, {other}, costs {much}: {per_month(about, found.other_usd)}."
 
 
 def sure(found: Advice, how: Confidence) -> str:
-    """How sure the kind of the answer is, one sentence."""
+    """How sure the kind of the answer is, one sentence; nothing where there is no answer."""
     if not found.kind:
         return ""
     cheapest, near = how.cheapest[found.kind], how.near[found.kind]
-    word = "sure" if cheapest >= 0.9 else "likely" if cheapest >= 0.7 else "open"
-    also = (
-        f", and in {near:.0%} no more than {advice.NEAR:.0%} dearer than the cheapest"
-        if near - cheapest >= 0.005
-        else ""
-    )
+    word = "sure" if cheapest >= 0.9 else "likely, not sure" if cheapest >= 0.7 else "open"
+    also = f", and in {near:.0%} within {advice.NEAR:.0%} of the cheapest" if near - cheapest >= 0.005 else ""
     name = KIND_NAMES[found.kind]
-    return f"The kind of the answer is {word}: in {cheapest:.0%} of {how.draws:,} draws {name} is the cheapest{also}."
+    return f"That {name} is the cheapest is {word}: so it is in {cheapest:.0%} of {how.draws:,} draws{also}."
 
 
 # --- distances -------------------------------------------------------------------------------------------------------
@@ -170,14 +171,15 @@ def sure(found: Advice, how: Confidence) -> str:
 def flip(each: Flip) -> str:
     """The nearer of the changes of one input in words; that it never changes the answer where it does not."""
     if not np.isfinite(each.distance):
-        return f"{each.label}: never"
-    down = each.down and 1 / each.down <= each.up
-    factor, kind = (each.down, each.low) if down else (each.up, each.high)
-    return f"{each.label} at {units.number(factor)} times its value: {KIND_NAMES[kind]}"
+        return f"no change of the {each.label} alone"
+    down = bool(each.down) and 1 / each.down <= each.up
+    kind = each.low if down else each.high
+    what = f"makes {KIND_NAMES[kind]} the cheapest" if kind else "leaves no way at all"
+    return f"{'dividing' if down else 'multiplying'} the {each.label} by {units.number(each.distance)} {what}"
 
 
 def nearest(found: Sequence[Flip]) -> str:
-    """The nearest change of all, one sentence."""
+    """The nearest change of all, the start of a sentence."""
     first = found[0]
     if not np.isfinite(first.distance):
         return f"No input alone changes the kind of the answer, multiplied or divided by up to {advice.REACH:g}"
@@ -186,15 +188,16 @@ def nearest(found: Sequence[Flip]) -> str:
 
 def never(found: Sequence[Flip]) -> str:
     """Which inputs do not change the answer within their reach, one sentence."""
-    labels = [each.label for each in found if not np.isfinite(each.distance)]
+    labels = [f"the {each.label}" for each in found if not np.isfinite(each.distance)]
     if not labels:
         return "Every input changes it somewhere within its range."
-    verb = "changes" if len(labels) == 1 else "change"
-    return f"Never, within the range shown: {_listed(labels)} alone {verb} nothing."
+    if len(labels) == len(found):
+        return ""
+    return f"Within the range shown it never changes with {_listed(labels)} alone."
 
 
 def distances(found: Sequence[Flip]) -> list[tuple]:
-    """Rows for `figures.distances`: label, reach, and below and above one the factor, what it changes to, and a color."""
+    """Rows for `figures.distances`: label, reach, and below and above one a factor, what it changes to, and a color."""
     short = {"api": "API", "hosting": "hosting", "hybrid": "hybrid", "": "none"}
     return [
         (
@@ -209,29 +212,28 @@ def distances(found: Sequence[Flip]) -> list[tuple]:
 # --- over the volume -------------------------------------------------------------------------------------------------
 
 
-def curves(names: Names, about: Case, volumes: np.ndarray) -> tuple[list[figures.Line], Costs]:
+def curves(names: Names, about: Case, volumes: np.ndarray) -> tuple[list[figures.Line], list[figures.Point], Costs]:
     """What the ways cost per month at each of `volumes` (tokens per second), as lines; and their costs.
 
-    Hosting and the hybrid are each drawn at their cheaper way; what the reader's conditions rule out is left out.
+    Hosting and the hybrid are each drawn at their cheaper way; what the reader's conditions rule out is left out. A
+    line that ends early has its name at a point at its end.
     """
     found = decision.costs(about, {"demand_tokens_per_second": volumes})
-    usual = {"api": names.api, "host": names.host}
-    lines = [
-        figures.Line(_shorter(usual[way]), found.usd[way][:, -1] / about.months, "api", dashed=way == "host")
-        for way in usual if np.isfinite(found.usd[way][:, -1]).any()
-    ]  # fmt: skip
-    for kind, name in (("hosting", "hosting"), ("hybrid", "hybrid")):
-        ways = [found.usd[way][:, -1] for way in decision.KINDS[kind] if way in found.usd]
-        least = np.min(ways, axis=0) if ways else np.full(len(volumes), np.inf)
-        if np.isfinite(least).any():
-            lines.append(figures.Line(name, np.where(np.isfinite(least), least, np.nan) / about.months, COLORS[kind]))
-    return lines, found
-
-
-def _shorter(name: str) -> str:
-    """A seller's name that fits beside a chart: its second line is who sells."""
-    model, word, seller = name.partition(" from ")
-    return f"{model},\n{seller}" if word else model
+    short = {"api": names.api.partition(" from ")[0], "host": about.host}
+    drawn = {
+        (short[way], "api", way == "host"): found.usd[way][:, -1]
+        for way in decision.KINDS["api"] if way in found.usd
+    } | {(kind, COLORS[kind], False): found.of_kind(kind)[:, -1] for kind in ("hosting", "hybrid")
+         if any(way in found.usd for way in decision.KINDS[kind])}  # fmt: skip
+    lines, ends = [], []
+    for (label, color, dashed), usd in drawn.items():
+        y, last = np.where(np.isfinite(usd), usd, np.nan) / about.months, np.flatnonzero(np.isfinite(usd))
+        if last.size:
+            early = last[-1] < len(volumes) - 1
+            lines.append(figures.Line("" if early else label, y, color, dashed))
+            x = float(volumes[last[-1]]) * decision.MONTH / 1e9
+            ends += [figures.Point(label, x, float(y[last[-1]]), color, hollow=True)] if early else []
+    return lines, ends, found
 
 
 def regions(found: Costs, volumes: np.ndarray) -> str:

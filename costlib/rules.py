@@ -1,4 +1,4 @@
-"""Rules of thumb put to a test on the scenarios: how often they name the cheapest kind, and what following them costs."""
+"""Rules of thumb put to a test on scenarios: how often they name the cheapest kind, and what following them costs."""
 
 from __future__ import annotations
 

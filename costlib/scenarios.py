@@ -151,9 +151,9 @@ def _rents(seller: np.ndarray, known: dict[str, np.ndarray]) -> dict[str, np.nda
         found[contract] = np.nan_to_num(np.stack(rows, axis=1), nan=np.inf)
     owned = [economics.owned(gpu) for gpu in market]
     cost = np.full((len(seller), len(market)), np.inf)
-    for place, (equations, values) in ((place, each) for place, each in enumerate(owned) if each):
+    for column, (equations, values) in ((number, each) for number, each in enumerate(owned) if each):
         drawn = {name: known[name] for name in economics.OWNED if name in economics.triples(values)}
-        cost[:, place] = equations({**values, **drawn}, "owned_usd_per_gpu_second")
+        cost[:, column] = equations({**values, **drawn}, "owned_usd_per_gpu_second")
     return {**found, "owned": cost}
 
 
