@@ -22,6 +22,7 @@ QUOTED = {
     "input_usd_per_million_tokens": ("input_usd_per_token", "USD/megatoken"),
     "output_usd_per_million_tokens": ("output_usd_per_token", "USD/megatoken"),
     "prompt_tokens": ("input_tokens", "token"),
+    "horizon_months": ("horizon_months", "month"),
     "copies_per_month": ("copies_per_month", "1/month"),
     "spot_interruptions_per_month": ("spot_interruptions_per_month", "1/month"),
     "price_gap_usd_per_gpu_hour": ("price_gap_usd_per_gpu_second", "USD/hour/GPU"),

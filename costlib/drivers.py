@@ -39,7 +39,7 @@ def _work() -> tuple[Input, ...]:
 # --- who buys tokens -------------------------------------------------------------------------------------------------
 
 BUYING = Model(*api.EQUATIONS, drivers.delivered_usd_per_token)
-_PRICED = ("input_usd_per_token", "output_usd_per_token", "cached_input_usd_per_token", "batch_discount_share")
+PRICED = ("input_usd_per_token", "output_usd_per_token", "cached_input_usd_per_token", "batch_discount_share")
 
 
 def offered(also: str = "", vintage: str = "current") -> pd.DataFrame:
@@ -70,7 +70,7 @@ def buyer(also: str = "", vintage: str = "current") -> Study:
     offers = offered(also, vintage)
     counts = offers.groupby("api_model", sort=False).size().to_numpy()
     starts = np.cumsum(counts) - counts
-    columns = {name: offers[name].to_numpy(dtype=float) for name in _PRICED}
+    columns = {name: offers[name].to_numpy(dtype=float) for name in PRICED}
     chain = BUYING.compile("delivered_usd_per_token")
 
     def cost(drawn: Drawn) -> np.ndarray:

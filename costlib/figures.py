@@ -638,6 +638,41 @@ def tornado(rows: Sequence[tuple[str, float, float]], center: float, x_label: st
     return figure
 
 
+def distances(rows: Sequence[tuple], x_label: str) -> Figure:
+    """How far inputs are from changing an answer: a bar around one while it stays, a dot and a word where it changes.
+
+    Rows are (label, (least, greatest factor tried), below, above), the last two (factor, word, color's meaning); zero
+    and infinity say that it does not change.
+    """
+    reach = [np.max([1 / least, most]) for _, (least, most), *_ in rows]
+    edge = max(reach)
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.0 + 0.36 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        axes.set_xscale("log")
+        figure.supxlabel(x_label, fontsize=10)
+        axes.set_xlim(1 / edge**1.02, edge**1.02)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        for row, (_, (least, most), below, above) in enumerate(rows):
+            ends = [below[0] or least, above[0] if np.isfinite(above[0]) else most]
+            axes.plot(ends, [row, row], color=COLORS["idle"], linewidth=5, alpha=0.3, solid_capstyle="butt")
+            for (factor, word, color), side in ((below, -1), (above, 1)):
+                if factor and np.isfinite(factor):
+                    axes.plot([factor], [row], "o", color=COLORS[color], markersize=5.5)
+                    inside = side * np.log(factor) > 0.6 * np.log(edge)
+                    place = (
+                        {"offset": (0, 5), "va": "baseline"} if inside else {"offset": (7 * side, 0), "va": "center"}
+                    )
+                    place["ha"] = "left" if (side > 0) != inside else "right"
+                    _note(axes, f"{word} {number(factor, 2)}", (factor, row), "data", color=color, **place)
+        axes.axvline(1, color=COLORS["idle"], linewidth=1.2, linestyle=":")
+        axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
 def over_days(
     days: np.ndarray, curves: Sequence[Line], y_label: str, *, rules: Sequence[Rule] = (), bottom: float | None = None
 ) -> Figure:

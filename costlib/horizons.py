@@ -89,11 +89,11 @@ def present_costs(
     """
     known = {**values, **{name: np.reshape(each, (-1, 1)) for name, each in (drawn or {}).items()}}
     known["replica_tokens_per_second"] = equations(known, "replica_tokens_per_second")
-    rate = _column(known["discount_rate_per_year"]) * YEAR
+    rate = column(known["discount_rate_per_year"]) * YEAR
     worth = discounts(rate[..., 0], months)
     volume = known["demand_tokens_per_second"] * path(1.0, known["growth_per_year"], months)
-    price = known["api_usd_per_token"] * _drift(known["api_price_change_per_year"], months)
-    moving = _drift(known["gpu_price_change_per_year"], months)
+    price = known["api_usd_per_token"] * drift(known["api_price_change_per_year"], months)
+    moving = drift(known["gpu_price_change_per_year"], months)
     if divisible:
         known["replicas"] = np.atleast_2d(volume) / (equations + breakeven.EQUATIONS)(known, "step_tokens_per_second")
     else:
@@ -102,7 +102,7 @@ def present_costs(
     gpus = known["replicas"] * known["n_gpus"]
     around = equations(known, "labor_usd_per_second") + equations(known, "storage_usd_per_second")
     around = around + known["overhead_usd_per_month"]
-    setup = np.cumsum(worth[..., :-1] * _setups(known, months) * equations(known, "setup_usd"), axis=-1)
+    setup = np.cumsum(worth[..., :-1] * setups(known, months) * equations(known, "setup_usd"), axis=-1)
     rent = gpus * known["usd_per_gpu_second"] * moving
     found = {
         "api": np.cumsum(worth[..., 1:] * MONTH * volume * price, axis=-1),
@@ -112,25 +112,26 @@ def present_costs(
         fleet = np.maximum.accumulate(np.broadcast_to(gpus, np.broadcast_shapes(gpus.shape, worth[..., 1:].shape)), -1)
         power = fleet * equations(known, "power_usd_per_gpu_second")
         paid = known["usd_per_gpu"] * (1 + known["gpu_server_overhead_share"]) * moving
-        capital = _capital(fleet, np.broadcast_to(paid, fleet.shape), known, worth)
-        found["owned"] = setup + capital + np.cumsum(worth[..., 1:] * MONTH * (power + around), axis=-1)
+        hardware = capital(fleet, np.broadcast_to(paid, fleet.shape), known, worth)
+        found["owned"] = setup + hardware + np.cumsum(worth[..., 1:] * MONTH * (power + around), axis=-1)
     rows = max(each.shape[0] for each in found.values())
     shaped = {way: np.broadcast_to(each, (rows, months)) for way, each in found.items()}
     return shaped if drawn else {way: each[0] for way, each in shaped.items()}
 
 
-def _column(value: Any) -> np.ndarray:
+def column(value: Any) -> np.ndarray:
     """A value or a column of draws as a column."""
     return np.reshape(np.asarray(value, dtype=float), (-1, 1))
 
 
-def _drift(change: Any, months: int) -> np.ndarray:
-    return path(1.0, _column(change)[..., 0] * YEAR, months)
+def drift(change: Any, months: int) -> np.ndarray:
+    """A price over today's by month, for each of many changes per second (a row each)."""
+    return path(1.0, column(change)[..., 0] * YEAR, months)
 
 
-def _setups(known: dict[str, Any], months: int) -> np.ndarray:
+def setups(known: dict[str, Any], months: int) -> np.ndarray:
     """Which months begin with a setup: the first, and each in which the deployment is due to be rebuilt."""
-    rebuilt = np.floor(np.arange(months) * MONTH / _column(known["amortization_months"]) + 1e-9)
+    rebuilt = np.floor(np.arange(months) * MONTH / column(known["amortization_months"]) + 1e-9)
     return np.diff(rebuilt, prepend=-1.0, axis=-1)
 
 
@@ -142,20 +143,20 @@ def _spares(known: dict[str, Any], needed: np.ndarray) -> np.ndarray:
     codes = np.arange(rows)[:, np.newaxis] * (int(needed.max()) + 1) + needed
     unique, places = np.unique(codes, return_inverse=True)
     row, count = np.divmod(unique, int(needed.max()) + 1)
-    replica, common = (np.broadcast_to(_column(each), (rows, 1))[:, 0] for each in (replica, common))
+    replica, common = (np.broadcast_to(column(each), (rows, 1))[:, 0] for each in (replica, common))
     spares = availability.extra_replicas(count, target, replica[row], common[row])
     return spares[places].reshape(needed.shape).astype(float)
 
 
-def _capital(fleet: np.ndarray, paid: np.ndarray, known: dict[str, Any], worth: np.ndarray) -> np.ndarray:
+def capital(fleet: np.ndarray, paid: np.ndarray, known: dict[str, Any], worth: np.ndarray) -> np.ndarray:
     """Present cost of hardware up to the end of each month: bought for the fleet, replaced, and sold at the end.
 
     `paid` is the price of a GPU with its share of the server in each month. Used hardware loses the same share of its
     value each month, down to `residual_share` at the end of its life.
     """
     rows, months = fleet.shape
-    life = np.broadcast_to(np.ceil(_column(known["server_life_years"]) / MONTH - 1e-9), (rows, 1))[:, 0].astype(int)
-    residual = np.broadcast_to(_column(known["residual_share"]), (rows, 1))[:, 0]
+    life = np.broadcast_to(np.ceil(column(known["server_life_years"]) / MONTH - 1e-9), (rows, 1))[:, 0].astype(int)
+    residual = np.broadcast_to(column(known["residual_share"]), (rows, 1))[:, 0]
     worth = np.broadcast_to(worth, (rows, months + 1))
     grown = np.diff(fleet, prepend=0.0, axis=-1)
     bought, spent, used = np.zeros((rows, months)), np.zeros(rows), np.zeros(rows)

@@ -1036,9 +1036,38 @@ _LEVERS = (
     ),
 )
 
+_DECISION = (
+    Quantity(
+        "fixed_usd_per_second",
+        "USD/s",
+        "C" + _of("fix"),
+        "what hosting costs before its first replica",
+        quoted=_PER_MONTH,
+    ),
+    Quantity("overflow_tokens_per_second", "token/s", "D" + _of("over"), "load beyond what the replicas carry"),
+    _share("replica_availability", "A" + _of("rep"), "share of time in which a replica is up", above=True),
+    Quantity("bought_tokens_per_second", "token/s", "D" + _of("buy"), "load that is left to the API"),
+    Quantity(
+        "hybrid_usd_per_second",
+        "USD/s",
+        "C" + _of("hyb"),
+        "bill of replicas for the base and an API for the rest",
+        quoted=_PER_MONTH,
+    ),
+    _positive("horizon_months", "s", "T" + _of("hor"), "time over which costs are compared", quoted="month"),
+    Quantity(
+        "work_hours_per_month",
+        "",
+        "h" + _of("team"),
+        "time worked on hosting, the setup spread over the horizon",
+        quoted="hour/month",
+    ),
+)
+
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
     _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _LEVERS,
+    _DECISION,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

@@ -88,7 +88,7 @@ def _capital(fleet, life_months, residual, rate=0.0, price=100.0):
     fleet = np.atleast_2d(np.asarray(fleet, dtype=float))
     known = {"server_life_years": life_months * MONTH, "residual_share": residual}
     worth = horizons.discounts(rate, fleet.shape[1])[np.newaxis]
-    return horizons._capital(fleet, np.full(fleet.shape, price), known, worth)[0]
+    return horizons.capital(fleet, np.full(fleet.shape, price), known, worth)[0]
 
 
 def test_hardware_by_hand():
