@@ -3,14 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 14
 
-book: .venv/ready  ## set up, run every notebook, build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml
-	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO))
+book: .venv/ready  ## build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml, PRICES=file.csv your own quotes
+	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(PRICES),--prices $(PRICES))
+
+refresh: .venv/ready  ## take the newest genai-prices and add what changed to the price table (needs a network)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
+	@$(BIN)/costlib prices refresh --on $$(date -u +%F) || test $$? -eq 3
 
 test: .venv/ready  ## set up and pass all tests
 	@sh tests/chromium.sh

@@ -8,8 +8,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from costlib import availability, cases, data, economics, latency, loads, market, prices, published, sizes, units
+from costlib import (
+    answers,
+    availability,
+    cases,
+    data,
+    drivers,
+    economics,
+    history,
+    latency,
+    loads,
+    market,
+    prices,
+    published,
+    sizes,
+    techniques,
+    units,
+)
 from costlib import horizons as over_time
+from costlib import levers as pulled
 from costlib import workloads as mixes
 from costlib.breakeven import Staircase
 from costlib.equations import Model
@@ -77,10 +94,12 @@ REQUEST = {"input_tokens": 1000, "output_tokens": 300}
 def api_pricing() -> dict[str, float]:
     """Prices of three models at their developers, the market's premium, and the article's request at its own prices."""
     listed = {
-        (model, kind): float(prices.offer(model, provider)[kind]) for model, provider in SOLD.items() for kind in _KINDS
+        (model, kind): float(prices.offer(model, provider, public=True)[kind])
+        for model, provider in SOLD.items()
+        for kind in _KINDS
     }
     request = {model: _request(model) for model in SOLD}
-    offered = market.requests(**REQUEST)
+    offered = market.requests(public=True, **REQUEST)
     return {
         **dict(zip(("C028", "C029", "C030", "C031", "C032", "C033"), listed.values(), strict=True)),
         "C034": float(offered.loc[offered["stands"], "output_premium"].median()),
@@ -166,7 +185,7 @@ def spares(needed: int, target: float = TARGET) -> float:
 
 def one_year() -> data.Fact:
     """The median of the newest quotes for an H100 with a commitment of a year."""
-    return prices.rental(GPU, "reserved_1yr")
+    return prices.rental(GPU, "reserved_1yr", public=True)
 
 
 def in_unit(claim: str, value: float) -> float:
@@ -326,6 +345,86 @@ def horizons() -> dict[str, float]:
     return {claim: in_unit(claim, value) for claim, value in found.items()}
 
 
+# --- monitoring ------------------------------------------------------------------------------------------------------
+
+_READS, _WRITES = "azure_code", "azure_conversation"  # two products of which one mostly reads and one also writes
+MONITORED = "gpt_4_1"  # the model that both of them ask
+
+
+def monitoring() -> dict[str, float]:
+    """What a product pays that has 60% of the tokens, if it mostly reads and the other product also writes."""
+    share = claimed("C159")
+    first, second = (_product_usd_per_token(trace) for trace in (_READS, _WRITES))
+    return {"C159": share * first / (share * first + (1 - share) * second)}
+
+
+def _product_usd_per_token(trace: str) -> float:
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(trace))
+    return float(equations(values, "api_usd_per_token"))
+
+
+def _mean_lengths(trace: str) -> dict[str, int]:
+    """The mean request of a published trace, in whole tokens."""
+    return {f"{side}_tokens": round(cases.published(f"{trace}_{side}_tokens_mean")) for side in ("input", "output")}
+
+
+def longer_prompts(times: float) -> dict[str, float]:
+    """How many times as much a token and a request of a conversation cost if its prompts are `times` as long."""
+    equations, values = economics.bought(MONITORED, provider="openai", **_mean_lengths(_WRITES))
+    longer = {**values, "input_tokens": times * values["input_tokens"]}
+    return {
+        name: float(equations(longer, name) / equations(values, name)) for name in ("api_usd_per_token", "request_usd")
+    }
+
+
+# --- prices over time ------------------------------------------------------------------------------------------------
+
+DATED = "2025-07-22"  # the day that the article bears
+R1_RELEASED = "2025-01-23"  # the first day on which its price is known
+THEN = {"C199": 2022, "C200": 2023, "C201": 2024, "C202": 2025, "C203": 2026}  # the years that the article prices
+
+
+def sold_then(claim: str) -> np.ndarray:
+    """Input prices in force in the months of the year of a claim, of the models that it names, in USD per million."""
+    every = history.token_prices()
+    named = {
+        "C199": every["api_model"] == "gpt_3_davinci",
+        "C200": every["api_model"] == "gpt_3_5_turbo",
+        "C201": every["own"] & every["developer"].isin(["OpenAI", "Anthropic", "DeepSeek"]),
+    }
+    cheap = (every["own"] & (every["developer"] == "DeepSeek")) | (~every["own"] & every["open"])
+    return history.input_prices(every[named.get(claim, cheap)], THEN[claim])
+
+
+def cheapest_by_developer() -> float:
+    """The input price of a developer's cheapest model now, at the developer in the middle, in USD per million."""
+    offered = prices.offers()
+    own = offered[offered["own"]]
+    developer = data.table("api_models").loc[own["api_model"], "developer"].to_numpy()
+    return float(own["input"].groupby(developer).min().median())
+
+
+def price_trends() -> dict[str, float]:
+    """What became of the prices that the article names, and of what it foresees for 2026."""
+    own = history.named()
+    own = own[own["developer"].isin(["OpenAI", "Anthropic"])].sort_values("date", kind="stable")
+    first, last = own[own["api_model"] == "gpt_4_1"]["usd"].iloc[[0, -1]]
+    sonnets = own[own["api_model"].str.contains("sonnet")]
+    before = sonnets.loc[sonnets["date"] <= R1_RELEASED, "usd"].iloc[-1]
+    after = sonnets.loc[sonnets["date"] <= DATED, "usd"].iloc[-1]
+    level = history.fixed_quality("mmlu", history.level("mmlu", "GPT-3"), reasoning=False)
+    best = history.launches().groupby("developer").tail(1)
+    return {
+        "C176": float(1 - last / first),
+        "C177": float(after / before - 1),
+        "C180": cheapest_by_developer(),
+        "C181": float(best["input"].median()),
+        "C182": 99 / 100,
+        **{claim: float(np.median(sold_then(claim))) for claim in THEN},
+        "C204": float(level["usd"].iloc[0] / level["usd"].iloc[-1]),
+    }
+
+
 # --- workloads -------------------------------------------------------------------------------------------------------
 
 _BUSY = 0.95  # load share of a replica that is run as cheaply as can be; at half of it a token costs twice as much
@@ -355,3 +454,196 @@ def workloads() -> dict[str, float]:
         "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
         "C174": found.saving,
     }
+
+
+# --- levers ----------------------------------------------------------------------------------------------------------
+
+USUAL = "llama_3_3_70b"
+_REASONING = ("gpqa", "math", "mmlu_pro", "gsm8k", "arc_c")
+_TEACHING = ("aime", "math500", "gpqa", "livecodebench")
+_MIXED = ("mmlu", "hellaswag", "winogrande", "piqa", "arc_e", "arc_c", "nq", "triviaqa", "humaneval", "mbpp", "math",
+          "gsm8k")  # fmt: skip
+_PROMPT = {"tokens": 500, "times": 1000}  # the system prompt of the article's example
+_KEPT, _ACCEPTED = 0.8, 0.9  # the article's cached tokens that are kept, and drafts that are accepted
+
+
+def levers() -> dict[str, float]:
+    """What techniques save: of a 70B model on four H100, of the article's APIs at its prices, and as published."""
+    found = {
+        **_quantized(),
+        **_batched(),
+        **_sized(),
+        **_cached(),
+        **_searched(),
+        **_drafted(),
+        **_mixtures(),
+        **_taught(),
+    }
+    return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+def usual(model: str = USUAL, **changes: object) -> pulled.Serving:
+    """A replica of the case that most chapters begin with: FP8 on four H100, 64 sequences."""
+    return techniques.case(model, GPU, **{**_SERVED, "batch": 64, **changes})[1]
+
+
+def _quantized() -> dict[str, float]:
+    """Memory and cost of INT4 against BF16 on A100s, each on the fewest that hold 64 sequences; points lost."""
+    needs = {precision: _weight_gigabytes(precision) for precision in ("bf16", "int4_g128")}
+    lengths = {"input_tokens": 2000, "output_tokens": 500, "batch": 64, "kv_precision": "bf16"}
+    rents = [
+        float(model(values, "rent_usd_per_token"))
+        for model, values in (sizes.smallest_deployment(MODEL, OLDER, precision=each, **lengths) for each in needs)
+    ]
+    points = {each: [cases.published(f"qwen3_8b_{each}_{test}") for test in ("mmlu", "gsm8k", "ceval")] for each in
+              ("bf16", "fp8", "int4_awq", "int4_gptq")}  # fmt: skip
+    losses = 1 - np.array([points[each] for each in ("fp8", "int4_awq", "int4_gptq")]) / points["bf16"]
+    return {
+        "C096": 1 - needs["int4_g128"] / needs["bf16"],
+        "C097": needs["int4_g128"] * units.base_factor("GB"),
+        "C098": 1 - rents[1] / rents[0],
+        "C099": losses.max(),
+        "C154": pulled.RULES({"kept_token_share": _KEPT}, "pruned_memory_share"),
+        "C155": cases.published("keydiff_loss"),
+    }
+
+
+def _batched() -> dict[str, float]:
+    """64 sequences at once against 16."""
+    few, many = (float(pulled.request_usd(usual(batch=batch))) for batch in (16, 64))
+    return {"C100": few / many, "C103": 1 - many / few}
+
+
+def _sized() -> dict[str, float]:
+    """Other models: what they cost against Claude Sonnet, on replicas of one's own, and what they score."""
+    requests = {model: _request(model) for model in ("claude_sonnet_4_6", "deepseek_r1")}
+    small, large = (_smallest_rent(model) for model in ("llama_3_1_8b", MODEL))
+    losses = [1 - _ratio(f"llama_3_1_8b_{test}", f"llama_3_1_70b_{test}") for test in _REASONING]
+    return {
+        "C104": 1 - requests["deepseek_r1"] / requests["claude_sonnet_4_6"],
+        "C107": 1 - _small_request() / requests["claude_sonnet_4_6"],
+        "C108": large / small,
+        "C109": float(np.median(losses)),
+    }
+
+
+def _ratio(one: str, other: str) -> float:
+    return float(cases.published(one) / cases.published(other))
+
+
+def _smallest_rent(model: str) -> float:
+    case = {key: value for key, value in _SERVED.items() if key != "n_gpus"} | {"batch": 64}
+    equations, values = sizes.smallest_deployment(model, GPU, **case)
+    return float(equations(values, "rent_usd_per_token"))
+
+
+def _small_request() -> float:
+    """The article's request at the price that it names for Mistral Small."""
+    equations, values = economics.bought("mistral_small_3_2", vintage="article", **REQUEST)
+    return float(equations(values, "request_usd"))
+
+
+def _cached() -> dict[str, float]:
+    """The example of a prompt of 500 tokens at the article's price; discounts; hits."""
+    discounts = []
+    for provider in ("anthropic", "openai"):
+        sold = prices.offers()
+        sold = sold[(sold["provider"] == provider) & sold["cached_input"].notna()]
+        discounts.append(float((1 - sold["cached_input"] / sold["input"]).median()))
+    _, values = economics.bought("claude_sonnet_4_6", provider="anthropic", vintage="article", **REQUEST)
+    sent = _PROMPT["tokens"] * _PROMPT["times"]
+    plain, cached = (sent * values[f"{kind}_usd_per_token"] for kind in ("input", "cached_input"))
+    return {
+        "C110": min(discounts), "C111": plain, "C112": cached, "C113": 1 - cached / plain,
+        "C187": techniques.hit_shares()[1], "C188": min(discounts),
+    }  # fmt: skip
+
+
+def _middle(claim: str) -> float:
+    """The geometric middle of a claimed range, in its unit."""
+    return float(np.sqrt(np.prod(data.row("claims", claim)[["claimed_low", "claimed_high"]].astype(float))))
+
+
+def _searched() -> dict[str, float]:
+    """A search before the model, at the article's prices for both and the share that services answer so."""
+    spans = {claim: np.sqrt(np.prod(data.row("claims", claim)[["claimed_low", "claimed_high"]].astype(float)))
+             for claim in ("C116", "C117")}  # fmt: skip
+    given = {
+        "found_share": cases.assumed("found_share"),
+        "search_usd": spans["C116"],
+        "large_request_usd": spans["C117"],
+    }
+    return {
+        "C116": cases.published("openai_file_search_usd"),
+        "C117": _request("claude_sonnet_4_6"),
+        "C118": 1 - pulled.RULES(given, "retrieved_request_usd") / given["large_request_usd"],
+    }
+
+
+def _drafted() -> dict[str, float]:
+    """A draft model of 3B beside one of 70B, nine of ten drafts accepted, as many as serve best; early exits."""
+    pairs = [("llama_3_2_3b", USUAL), ("qwen2_5_3b", "qwen2_5_72b")]
+    shares = [techniques.parameters(small)[0] / techniques.parameters(large)[0] for small, large in pairs]
+    plain, draft = usual(), usual("llama_3_2_3b")
+    steps = [float(model(values, "step_seconds")) for model, values in map(pulled.replica, (draft, plain))]
+    given = {"acceptance_share": _ACCEPTED, "draft_cost_share": steps[0] / steps[1]}
+    drafted = [float(pulled.request_usd(plain.but(draft_tokens=float(count), **given))) for count in range(1, 9)]
+    return {
+        "C144": float(np.mean(shares)),
+        "C145": 1 - min(drafted) / float(pulled.request_usd(plain)),
+        "C152": cases.published("calm_saving"),
+    }
+
+
+def _mixtures() -> dict[str, float]:
+    """Experts: the models of the table, and Mixtral 8x22B against a dense model of its size, which uses all of them."""
+    mixed = {
+        key: techniques.parameters(key) for key, cells in data.table("models").iterrows() if cells["moe_ffn_layers"]
+    }
+    near = min(mixed, key=lambda key: abs(np.log(mixed[key][0] / claimed("C148") * 0.25)))
+    served = usual(near)
+    works = [
+        float(model(values, "linear_flops_per_token"))
+        for model, values in map(pulled.replica, (served.but(all_experts=True), served))
+    ]
+    saved = 1 - float(pulled.request_usd(served) / pulled.request_usd(served.but(all_experts=True)))
+    quality = float(np.median([_ratio(f"mixtral_8x7b_{test}", f"llama_2_70b_{test}") for test in _MIXED]))
+    return {
+        "C147": float(np.median([active / total for total, active in mixed.values()])),
+        "C148": mixed[near][1],
+        "C149": saved, "C150": quality, "C189": works[0] / works[1], "C190": saved, "C191": quality,
+    }  # fmt: skip
+
+
+def _taught() -> dict[str, float]:
+    """Routing between the article's dearest and cheapest model, and a distilled model that costs as it says."""
+    large, small = _request("claude_sonnet_4_6"), _small_request()
+    chosen = {name: cases.assumed(name) for name in ("routed_share", "repeated_share", "router_cost_share")}
+    routed = pulled.RULES({"large_request_usd": large, "small_request_usd": small, **chosen}, "routed_request_usd")
+    token = large / sum(REQUEST.values())
+    given = {
+        "training_usd": _middle("C195"),
+        "teacher_usd_per_token": token,
+        "student_usd_per_token": token / _middle("C193"),
+    }
+    kept = [_ratio(f"deepseek_r1_distill_7b_{test}", f"deepseek_r1_{test}") for test in _TEACHING]
+    return {
+        "C192": 1 - routed / large,
+        "C193": _smallest_rent(MODEL) / _smallest_rent("llama_3_1_8b"),
+        "C194": float(np.median(kept)),
+        "C196": pulled.RULES(given, "payback_tokens") / units.base_factor("year"),
+    }
+
+
+# --- drivers ---------------------------------------------------------------------------------------------------------
+
+_LEVERS = {
+    "C211": ("buyer", "model"), "C212": ("host", "precision"), "C213": ("host", "sequences at once"),
+    "C214": ("buyer", "cache hits"), "C217": ("buyer", "seller"), "C218": ("host", "GPU"),
+}  # fmt: skip
+
+
+def driver_ranking() -> dict[str, float]:
+    """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
+    found = {"buyer": answers.swings(drivers.buyer()), "host": answers.swings(drivers.host())}
+    return {claim: answers.saving(found[reader], label) for claim, (reader, label) in _LEVERS.items()}

@@ -8,7 +8,7 @@ common term bounds what one site can promise, however many spares it has; then a
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, nbinom
 
 from costlib.errors import InputError
 
@@ -49,10 +49,7 @@ def extra_replicas(needed: np.ndarray, target: float, replica: np.ndarray, commo
     needed, replica, common = np.broadcast_arrays(needed, replica, common)
     needed = needed.astype(int)
     count = sites(target, replica, common)
-    wanted = 1 - (1 - target) ** (1 / count)
-    spares = np.zeros(needed.shape, dtype=int)
-    short = site_availability(needed, needed, replica, common) < wanted
-    while short.any():
-        spares = spares + short
-        short = site_availability(needed, needed + spares, replica, common) < wanted
+    down = 1 - np.asarray(replica, dtype=float)
+    alone = (1 - (1 - target) ** (1 / count)) / (1 - common * down)  # asked of each site while nothing common fails
+    spares = nbinom.ppf(alone, needed, 1 - (1 - common) * down).astype(int)  # failures before enough are up
     return count * (needed + spares) - needed

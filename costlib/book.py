@@ -23,7 +23,7 @@ from IPython.display import display
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from costlib import cases, data, figures, render, units
+from costlib import cases, data, figures, freshness, quotes, render, units
 from costlib.data import Fact
 from costlib.equations import Equation, Model
 from costlib.errors import InputError, near
@@ -96,7 +96,17 @@ def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
         and (name in known or name not in _IPYTHON | elsewhere)
         and isinstance(value, data_types)
     }
-    return types.SimpleNamespace(**check_parameters(notebook, {**known, **set_here}))
+    checked = types.SimpleNamespace(**check_parameters(notebook, {**known, **set_here}))
+    if quotes.given():
+        display(Shown(f":::{{admonition}} Prices of your own\n:class: note\n\n{_own_quotes(quotes.given())}\n:::"))
+    return checked
+
+
+def _own_quotes(own: Sequence[quotes.Quote]) -> str:
+    """How many quotes of the reader's own there are, and which."""
+    count = "One price" if len(own) == 1 else f"{len(own)} prices"
+    listed = "; ".join(each.says().replace("_", r"\_") for each in own)
+    return f"{count} of `{quotes.file_name()}` go before the public ones: {listed}."
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -247,6 +257,13 @@ def table(
     display(Shown(f"````{{dropdown}} {caption}\n{myst}\n````" if folded else myst, _plain_html(text)))
 
 
+def literal(text: object, longest: int = 60) -> str:
+    """Text from outside, such as a name in a reader's log, as Markdown that shows it and does nothing else."""
+    plain = "".join(each if each.isprintable() else " " for each in str(text))
+    plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    return re.sub(r"^[-.]|[!-,/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", plain)
+
+
 def _cell(text: str) -> str:
     return str(text).replace("|", r"\|").replace("\n", " ")
 
@@ -287,10 +304,19 @@ def inputs(model: Model, values: Mapping[str, Any], *targets: str, name: str, ca
     """Show what `targets` rest on: the inputs of each row, assumption or parameter, with its source and date."""
     origins: dict[tuple[str, str, str], list[str]] = {}
     for each in model.inputs(*targets, given=_given(model, values)):
+        _remember(values[each])
         amount = render.quoted_latex(quantity(each), float(values[each]))
         origins.setdefault(_origin(values[each]), []).append(f"${quantity(each).symbol} = {amount}$")
     rows = [(place, ", ".join(amounts), source, date) for (place, source, date), amounts in origins.items()]
     table(rows, ("from", "inputs", "source", "checked"), name, caption, folded=len(rows) > LONG_TABLE)
+
+
+_shown: dict[tuple[str, str, str], Fact] = {}  # the facts that this page has shown as inputs
+
+
+def _remember(value: Any) -> None:
+    if isinstance(value, Fact):
+        _shown[value.table, value.key, value.field] = value
 
 
 def _given(model: Model, values: Mapping[str, Any]) -> set[str]:
@@ -300,8 +326,10 @@ def _given(model: Model, values: Mapping[str, Any]) -> set[str]:
 def _origin(value: Any) -> tuple[str, str, str]:
     if not isinstance(value, Fact):
         return "parameters of this run", "", ""
-    kind = {"assumed": "assumption", "claimed": "the article"}.get(value.kind, value.table)
-    return f"{kind}: `{value.key}`", f"{{cite:t}}`{value.source}`", value.date.replace("-", "\u2011")
+    named = {"assumed": "assumption", "claimed": "the article", "quoted": "your own quote"}
+    source = f"{{cite:t}}`{value.source}`" if value.source else value.locator
+    age = " (old)" if freshness.stale(value) else ""
+    return f"{named.get(value.kind, value.table)}: `{value.key}`", source, value.date.replace("-", "\u2011") + age
 
 
 def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:
@@ -333,7 +361,7 @@ def verdict(low: float, high: float, value: float) -> tuple[str, float]:
     """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
     if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
         return "reproduces", 1.0
-    if value > high == 0 or value * low < 0:
+    if value > high == 0 or value * low < 0 or value == 0 < low:
         return "contradicted by public data", float("inf")
     factor = low / value if value < low else value / high
     return "off by factor", factor
@@ -375,11 +403,35 @@ def _in_unit(value: float, unit: str) -> str:
 
 
 def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
-    """Show what this page was computed from: parameters, the age of the facts, and versions."""
-    facts = [value for value in values.values() if isinstance(value, Fact)]
-    dates = sorted({fact.date for fact in facts if fact.date})
+    """Show what this page was computed from: parameters, the age of facts and prices, own quotes, and versions."""
+    for value in values.values():
+        _remember(value)
+    facts = list(_shown.values())
     chosen = ", ".join(f"`{name}={value!r}`" for name, value in vars(run).items())
     programs = ", ".join(f"{name} {version(name)}" for name in ("costlib", "numpy", "sympy", "matplotlib"))
-    tables = ", ".join(sorted({fact.table for fact in facts}))
-    span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    display(Shown(f"*Run with* {chosen}. *Facts* from {tables}, checked {span}. *Computed with* {programs}."))
+    tables = ", ".join(sorted({fact.table for fact in facts if fact.kind != "quoted"}))
+    ages = _ages(facts, getattr(run, "price_date", None))
+    said = (
+        f"*Run with* {chosen}.",
+        f"*Facts* from {tables}{_span(facts)}.",
+        *ages,
+        f"*Computed with* {programs}.",
+    )
+    display(Shown(" ".join(said)))
+
+
+def _span(facts: Iterable[Fact]) -> str:
+    dates = sorted({fact.date for fact in facts if fact.date})
+    return f", checked {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
+
+
+def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
+    """The dates of the prices among `facts`, which of them are old on the day `on`, and which are the reader's own."""
+    public = [fact for fact in facts if fact.table in freshness.TABLES]
+    own = [each for each in quotes.given() if each.key in {fact.key for fact in facts if fact.kind == "quoted"}]
+    said = [f"*Your own*: {_own_quotes(own)}"] if own else []
+    if public:
+        old = sorted({f"`{fact.key}`" for fact in public if freshness.stale(fact, on)})
+        words = f"old, more than {freshness.STALE_DAYS} days before: {', '.join(old)}" if old else "none is old"
+        said.append(f"*Prices* of {_span(public)}, where the newest known is of {freshness.day(on)}; {words}.")
+    return said

@@ -70,9 +70,9 @@ def check() -> str:
     before = _recorded(SOUND)
     if before and before.pop("said", "") and before == rests_on:
         return _recorded(SOUND)["said"]
-    from costlib import data
+    from costlib import data, freshness
 
-    problems = data.check()
+    problems = data.check() or freshness.to_come(freshness.today())
     if problems:
         raise InputError("\n".join(["the data are not sound:", *problems]))
     rows = {name: len(data.table(name)) for name in data.package()}
@@ -83,8 +83,12 @@ def check() -> str:
 
 def notebooks(given: Mapping[str, Any]) -> None:
     """Execute the notebooks with the parameters `given` into `book/executed`, and generate the pages beside them."""
-    from costlib import book, execute
+    from costlib import book, execute, freshness, machine, quotes
 
+    given = {"machine_name": machine.PUBLISHED, **given}  # recorded times, so that two builds are the same
+    quotes.given()  # a mistake in them stops here, before any notebook runs
+    if (days := freshness.days(freshness.day(), freshness.today())) > freshness.STALE_DAYS:
+        print(f"the newest prices are {days} days old: make refresh renews them", file=sys.stderr)
     WORK.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK, prefix=".executed-") as scratch:
         fresh = Path(scratch) / "executed"

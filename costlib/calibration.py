@@ -283,6 +283,15 @@ def table_of(made: Calibration) -> pd.DataFrame:
     return frame[(frame["level"] == COMMON[0]) | (frame["estimate"].abs() >= LEAST_SHIFT)].reset_index(drop=True)
 
 
+def common(name: str) -> tuple[float, float, float]:
+    """The common value of a constant in base units, and that one standard error below and above."""
+    made = committed()
+    place = made.place[name, *COMMON]
+    start = link(name, np.float64(PRIORS[name][0]))
+    middle, error = start + made.estimate[place], made.error[place]
+    return tuple(float(unlink(name, each)) for each in (middle, middle - error, middle + error))
+
+
 def constants(
     engine: str, gpu: str, compute_precision: str, *, weight_only: bool = False, experts: bool = False
 ) -> dict[str, float]:

@@ -21,6 +21,7 @@ QUOTED = {
     "measured_tokens_per_second": ("replica_tokens_per_second", "token/s"),
     "input_usd_per_million_tokens": ("input_usd_per_token", "USD/megatoken"),
     "output_usd_per_million_tokens": ("output_usd_per_token", "USD/megatoken"),
+    "prompt_tokens": ("input_tokens", "token"),
     "copies_per_month": ("copies_per_month", "1/month"),
     "spot_interruptions_per_month": ("spot_interruptions_per_month", "1/month"),
     "price_gap_usd_per_gpu_hour": ("price_gap_usd_per_gpu_second", "USD/hour/GPU"),

@@ -1,9 +1,10 @@
-"""The `costlib` command: run a notebook, run them all, build the book, check the data."""
+"""The `costlib` command: run a notebook, run them all, build the book, check the data, and renew the prices."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from costlib import build
+from costlib import build, fingerprints
 from costlib.errors import InputError
 
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. A mistake of the reader is printed as one error without traceback, and the exit code is 1."""
     options = _parser().parse_args(arguments)
     try:
+        if getattr(options, "prices", None):
+            os.environ[fingerprints.QUOTES] = str(options.prices.resolve())
         return options.run(options)
     except InputError as error:
         print(f"costlib {options.command}: {error}", file=sys.stderr)
@@ -34,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
+    uses_prices = [one]
     for name, run, text in (
         ("notebooks", _notebooks, "execute all notebooks into book/executed"),
         ("build", _build, "notebooks, then pages, into _build/html"),
@@ -41,6 +45,23 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=text)
         each.add_argument("--scenario", metavar="NAME", help="parameters from notebooks/scenarios/NAME.yml")
         each.set_defaults(run=run)
+        uses_prices.append(each)
+    for each in uses_prices:
+        each.add_argument(
+            "--prices", type=Path, metavar="FILE.csv", help="your own quotes, which go before public prices"
+        )
+    _add_prices(commands)
+    logs = commands.add_parser("usage", help="a reader's own usage log").add_subparsers(required=True, metavar="WHAT")
+    own = logs.add_parser("report", help="a page and tables of costs from a log with OpenTelemetry's GenAI names")
+    own.add_argument("log", type=Path, metavar="LOG", help="a .parquet, .csv, or OTLP .json or .jsonl file")
+    own.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to put report.html and two CSV files")
+    own.add_argument("--prices", type=Path, metavar="FILE", help="own prices: a CSV like data/api_token_prices.csv")
+    own.add_argument("--bill", metavar="USD", help="what was billed for the log, to be set beside it")
+    own.set_defaults(run=_report)
+    own = commands.add_parser("measure", help="record this machine in data/, for the chapter on your own machine")
+    own.add_argument("--rounds", type=int, default=20, help="rounds of which the least time counts (default: 20)")
+    own.add_argument("--library", metavar="NAME", help="numpy or torch (default: torch if it is installed)")
+    own.set_defaults(run=_measure)
     many = commands.add_parser("predict", help="predict speeds and latencies of a table of serving configurations")
     many.add_argument("rows", type=Path, help="CSV with a row per configuration; the columns are in the README")
     many.add_argument("-o", "--output", type=Path, required=True, help="CSV to write, a row per row")
@@ -52,12 +73,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from costlib import execute
+    from costlib import execute, quotes
 
+    quotes.given()  # a mistake in them stops here, before the notebook runs
     given = dict(_parameter(text) for text in options.parameter)
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from costlib import report
+
+    for path in report.write(options.log, options.output, options.prices, options.bill):
+        print(path)
     return 0
 
 
@@ -76,6 +106,18 @@ def _parameter(text: str) -> tuple[str, object]:
 
 def _check(_: argparse.Namespace) -> int:
     print(build.check())
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    """Measure what the chapter measures, and put it where the published book looks."""
+    from costlib import book, data, machine
+
+    chosen = {**book.parameters("your_machine"), "library": options.library, "rounds": options.rounds}
+    for table, frame in machine.rows(machine.times(**chosen), machine.PUBLISHED).items():
+        path = data.package()[table].path
+        frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+        print(path)
     return 0
 
 
@@ -117,4 +159,77 @@ def _build(options: argparse.Namespace) -> int:
     began = time.perf_counter()
     index = build.book(_given(options))
     print(f"{index}  ({time.perf_counter() - began:.0f} s)")
+    return 0
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+
+def _add_prices(commands: argparse._SubParsersAction) -> None:
+    """The commands `costlib prices refresh`, `diff`, `import` and `template`."""
+    group = commands.add_parser("prices", help="renew the prices, compare two vintages, check quotes of your own")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    renew = actions.add_parser(
+        "refresh", help="add what the installed genai-prices has changed; exit code 3: held back"
+    )
+    renew.add_argument("--on", metavar="DAY", help="day of the prices; not needed for a release that is known already")
+    renew.add_argument(
+        "--accept", nargs="*", metavar="API_MODEL", help="take doubtful prices of these models, or of all, as they are"
+    )
+    renew.set_defaults(run=_refresh)
+    compare = actions.add_parser("diff", help="what other prices change in the book, in words")
+    for name in ("old", "new"):
+        compare.add_argument(name, help="a day such as 2026-05-01, a price table, or a folder of price tables")
+    compare.set_defaults(run=_diff)
+    own = actions.add_parser("import", help="check a file of your own quotes, and keep it in prices/, outside of git")
+    own.add_argument("file", type=Path)
+    own.set_defaults(run=_import)
+    actions.add_parser("template", help="print an empty file of quotes").set_defaults(run=_template)
+
+
+HELD_BACK = 3  # the exit code of a refresh that held something back
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from costlib import freshness, refresh
+
+    if options.on and freshness.day(options.on) > freshness.today():
+        raise InputError(f"--on {options.on} is not allowed: prices of a day that is still to come are not known")
+    found = refresh.refresh(options.on, options.accept)
+    print(refresh.says(found))
+    return HELD_BACK if any(one.state == refresh.HELD for one in found) else 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from costlib import vintages
+
+    print("computing the book's answers from both", file=sys.stderr, flush=True)
+    print(vintages.diff(options.old, options.new))
+    return 0
+
+
+FAR = 10  # a quote off by this factor from the public price is worth a second look at its unit
+
+
+def _import(options: argparse.Namespace) -> int:
+    from costlib import execute, prices, quotes
+
+    found = quotes.read(options.file)
+    for each in found:
+        public = prices.beside(each)
+        other = "no public price" if public is None else f"public: {public:.6g}"
+        far = " LOOK AT THE UNIT" if public and not 1 / FAR < each.value / public < FAR else ""
+        print(f"  {each.says()}; {other}{far}")
+    kept = build.ROOT / "prices" / options.file.name
+    if kept.resolve() != options.file.resolve():
+        execute.write(kept, options.file.read_text("utf-8-sig"))
+    place = kept.relative_to(build.ROOT)
+    print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
+    return 0
+
+
+def _template(_: argparse.Namespace) -> int:
+    from costlib import quotes
+
+    print(quotes.template(), end="")
     return 0

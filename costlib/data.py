@@ -7,7 +7,7 @@ validated by frictionless before their first use, so a broken row is named inste
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,10 @@ class Fact(float):
 
 @dataclass(frozen=True)
 class Field:
-    """One column: what it holds, in which unit, and which column names its source (empty for names and notes)."""
+    """One column: what it holds, in which unit, and which column names its source (empty for names and notes).
+
+    `minimum`, `maximum`, `choices` and `pattern` say what is allowed there, where the description does.
+    """
 
     name: str
     type: str
@@ -58,6 +61,10 @@ class Field:
     quantity: str
     unit: str
     source_field: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,29 @@ class Table:
     key: tuple[str, ...]
     kind: str
     fields: dict[str, Field]
+
+
+def use(folder: Path) -> None:
+    """Take the tables from another folder, described there, from here on."""
+    global FOLDER, PACKAGE
+    FOLDER, PACKAGE = folder, folder / PACKAGE.name
+    forget()
+
+
+_derived: list[Any] = []
+
+
+def derived(function: Callable) -> Callable:
+    """`function` with its results kept, as long as the tables that they were computed from stay the same."""
+    kept = functools.cache(function)
+    _derived.append(kept)
+    return kept
+
+
+def forget() -> None:
+    """Read the tables anew from here on."""
+    for kept in (package, _table_rows, _described, *_derived):
+        kept.cache_clear()
 
 
 @functools.cache
@@ -89,6 +119,8 @@ def _table(described: dict[str, Any]) -> Table:
         each["name"]: Field(
             each["name"], each["type"], each.get("description", ""),
             each.get("quantity", ""), each.get("unit", ""), each.get("source_field", ""),
+            *(each.get("constraints", {}).get(limit) for limit in ("minimum", "maximum")),
+            tuple(each.get("constraints", {}).get("enum", ())), each.get("constraints", {}).get("pattern", ""),
         )
         for each in schema["fields"]
     }  # fmt: skip
@@ -114,7 +146,7 @@ def table(name: str) -> pd.DataFrame:
 @functools.cache
 def _table_rows(name: str) -> pd.DataFrame:
     about = package()[name]
-    problems = list(_invalid(name))
+    problems = invalid(name)
     if problems:
         raise InputError("\n".join(problems))
     frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
@@ -188,8 +220,9 @@ def check() -> list[str]:
     """Every mistake in the tables and the bibliography, one line each, naming file, row and field. Empty when sound."""
     try:
         problems = [*_undescribed(), *_incomplete_references()]
-        problems += [line for name in package() for line in _invalid(name)]
-        return problems or [line for name in package() for line in (*_unsourced(name), *_unfit(name))]
+        problems += [line for name in package() for line in invalid(name)]
+        checks = (_unsourced, _unfit, _spelled_twice)
+        return problems or [line for name in package() for each in checks for line in each(name)]
     except InputError as error:
         return [str(error)]
 
@@ -202,17 +235,21 @@ def _described(path: Path) -> Any:
     return frictionless.Package(str(path))
 
 
-def _invalid(name: str) -> Iterator[str]:
-    """What frictionless finds wrong with a table."""
-    report = _described(PACKAGE).get_resource(name).validate()
-    for error in report.flatten(["rowNumber", "fieldName", "note", "message"]):
-        line, field, note, message = error
+def invalid(name: str, path: Path | None = None) -> list[str]:
+    """What frictionless finds wrong with a table, or with the file at `path` beside it that may take its place."""
+    resource = _described(PACKAGE).get_resource(name)
+    if path:
+        package_of_all, resource = resource.package, resource.to_copy()
+        resource.path, resource.package = path.name, package_of_all
+    problems = []
+    for line, field, note, message in resource.validate().flatten(["rowNumber", "fieldName", "note", "message"]):
         place = (
             f"data/{package()[name].path.name}"
             + (f", line {line}" if line else "")
             + (f", field {field}" if field else "")
         )
-        yield f"{place}: {note or message}"
+        problems.append(f"{place}: {note or message}")
+    return problems
 
 
 def _undescribed() -> Iterator[str]:
@@ -250,6 +287,18 @@ def _unsourced(name: str) -> Iterator[str]:
                 yield f"{place}: a value without a source in {field.source_field}"
             if field.name.endswith("source") and cell not in bibliography():
                 yield f"{place}: book/references.bib has no {cell!r}{near(cell, bibliography())}"
+
+
+def _spelled_twice(name: str) -> Iterator[str]:
+    """Providers that a table spells in two ways, which would count them as two."""
+    if "provider" not in package()[name].fields:
+        return
+    spelled: dict[str, str] = {}
+    for line, provider in enumerate(table(name)["provider"], start=2):
+        first = spelled.setdefault("".join(filter(str.isalnum, provider.lower())), provider)
+        if first != provider:
+            place = f"data/{package()[name].path.name}, line {line}, field provider"
+            yield f"{place}: {provider!r} is spelled {first!r} above"
 
 
 # In these tables a row names its own quantity: the columns of name, unit, and values from low to high.

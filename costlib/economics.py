@@ -142,11 +142,12 @@ def triples(values: dict[str, Any], gpu: str | None = None, contract: str = "on_
 def gpu_prices(gpu: str) -> list[tuple[str, str, tuple[float, float, float]]]:
     """What `gpu` costs by contract and provider, and owned: name, color, and low, middle and high in USD per second.
 
-    Names carry the month of the newest quote; spot is made `dependable`; owned spans the interval of its assumptions.
+    Names carry the month of the newest quote, and whether it is old; spot is made `dependable`; owned spans the
+    interval of its assumptions.
     """
     rows = [
         (
-            f"{each['contract_name']}, {each['provider_class']}, {each['month']}",
+            f"{each['contract_name']}, {each['provider_class']}, {each['month']}{' (old)' if each['old'] else ''}",
             "idle" if each["contract"] == "spot" else "self",
             tuple(dependable(each[level], each["contract"]) for level in ("low", "median", "high")),
         )

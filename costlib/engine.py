@@ -62,16 +62,19 @@ class _ZMQLikeShell(InteractiveShell):
 
 
 class _Stream:
-    """A text stream whose pieces become outputs."""
+    """A text stream whose pieces become outputs, and are written to `echo` as they come, if there is one."""
 
     encoding, errors = "utf-8", "strict"
 
-    def __init__(self, name: str, keep: Callable) -> None:
-        self.name, self.keep = name, keep
+    def __init__(self, name: str, keep: Callable, echo: Any = None) -> None:
+        self.name, self.keep, self.echo = name, keep, echo
 
     def write(self, text: str) -> int:
         if text:
             self.keep(_output("stream", name=self.name, text=text))
+            if self.echo:
+                self.echo.write(text)
+                self.echo.flush()
         return len(text)
 
     def flush(self) -> None:
@@ -98,19 +101,19 @@ class InProcess(Engine):
     """Runs the cells of a notebook one after the other, up to the first that fails."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> None:
-        """Run the notebook that papermill manages; its `kernel_name` is not used."""
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, stderr_file: Any = None, **_: Any) -> None:
+        """Run the notebook that papermill manages, without a kernel. What goes to stderr goes to `stderr_file` too."""
         nb_man.nb.metadata.language_info = {"name": "python"}
         with _shell() as shell:
             for index, cell in enumerate(nb_man.nb.cells):
                 nb_man.cell_start(cell, index)
-                if cell.cell_type == "code" and cell.source.strip() and not _runs(shell, cell):
+                if cell.cell_type == "code" and cell.source.strip() and not _runs(shell, cell, stderr_file):
                     nb_man.cell_exception(cell, index)
                     break
                 nb_man.cell_complete(cell, index)
 
 
-def _runs(shell: _ZMQLikeShell, cell: Any) -> bool:
+def _runs(shell: _ZMQLikeShell, cell: Any, echo: Any = None) -> bool:
     """Run one cell and keep its outputs in it. Returns whether it ran to its end."""
     outputs: list[Any] = []
 
@@ -123,7 +126,7 @@ def _runs(shell: _ZMQLikeShell, cell: Any) -> bool:
 
     shell.display_pub.keep = shell.displayhook.keep = keep
     count = shell.execution_count
-    out, err = _Stream("stdout", keep), _Stream("stderr", keep)
+    out, err = _Stream("stdout", keep), _Stream("stderr", keep, echo)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         result = shell.run_cell(cell.source, store_history=True)
     cell.outputs, cell.execution_count = outputs, count

@@ -3,7 +3,7 @@
 An equation is a documented function whose name is the quantity it defines and whose parameters are the quantities it
 needs. Its body runs once, on symbols; LaTeX, numbers, JavaScript, the unit check and the derivatives all come from the
 expression that it returns. Bodies use ``+ - * / **``, `Max` and `Min` of
-this module, and sympy's `ceiling`, `floor`, `log` (of a pure number) and `Piecewise`.
+this module, and sympy's `ceiling`, `floor`, `log`, `exp` (of pure numbers) and `Piecewise`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Equation:
     def __call__(self, values: Values) -> Any:
         """The result for `values` (scalars or arrays that broadcast, base units); constants need not be given."""
         given = (q.value if q.value is not None else values[q.name] for q in self.uses)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return self._numeric(*given)
 
     def partial(self, name: str, values: Values) -> float:
@@ -226,7 +226,9 @@ def _unit_of(expr: Expr, known: Mapping[sp.Symbol, Any], where: str) -> Any:
         return _unit_of_power(expr, inner, where)
     if isinstance(expr, (sp.ceiling, sp.floor)):
         return inner[0]
-    if isinstance(expr, sp.log) and inner[0].dimensionless:
+    if isinstance(expr, sp.log):
+        return _unit_of_logarithm(expr, inner[0], where)
+    if isinstance(expr, sp.exp) and inner[0].dimensionless:
         return inner[0]
     raise InputError(f"{where}: {type(expr).__name__} has no place in an equation")
 
@@ -237,6 +239,12 @@ def _alike(found: Sequence[Any], expr: Expr, where: str) -> Any:
         if each.dimensionality != found[0].dimensionality:
             raise units.UnitError(f"{where} puts {found[0]:~} and {each:~} together in {expr}")
     return found[0] if found else None
+
+
+def _unit_of_logarithm(expr: sp.log, inner: Any, where: str) -> Any:
+    if inner is None or inner.dimensionless:
+        return units.unit("")
+    raise units.UnitError(f"{where} takes the logarithm of {inner:~} in {expr}")
 
 
 def _unit_of_power(expr: sp.Pow, inner: Sequence[Any], where: str) -> Any:
@@ -370,12 +378,12 @@ class Model:
         lines = [f"    {q.name} = {q.value!r}" for q in VOCABULARY.values() if q.value is not None]
         lines += [f"    {name} = {_code(self.by_name[name].expr)}" for name in order]
         text = f"def chain({', '.join(inputs)}):\n" + "\n".join(lines) + f"\n    return {', '.join(targets)},\n"
-        return Chain(tuple(inputs), targets, text, _compile(text, "chain"))
+        return _chain(tuple(inputs), targets, text)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A compiled chain of equations. `source` is the Python it runs."""
+    """A compiled chain of equations. `source` is the Python it runs, and what it is sent to other processes as."""
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
@@ -386,3 +394,10 @@ class Chain:
         """The targets for `values`, scalars or arrays in base units, in the order of `targets`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.function(*(values[name] for name in self.inputs))
+
+    def __reduce__(self) -> tuple:
+        return _chain, (self.inputs, self.targets, self.source)
+
+
+def _chain(inputs: tuple[str, ...], targets: tuple[str, ...], source: str) -> Chain:
+    return Chain(inputs, targets, source, _compile(source, "chain"))

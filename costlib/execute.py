@@ -88,6 +88,7 @@ def run(
         papermill.execute_notebook(
             book.NOTEBOOKS / f"{name}.ipynb", partial, parameters=dict(given), kernel_name="python3", language="python",
             cwd=data.ROOT, progress_bar=progress, log_output=False, engine_name=engine,
+            stderr_file=sys.stderr if progress else None,
             extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
@@ -185,7 +186,7 @@ def _remember(job: Job, tables: Iterable[str]) -> None:
 
 
 def _work_off(jobs: Sequence[Job]) -> Iterator[str]:
-    """Execute `jobs` in processes of their own, forked from this one with all that they import, longest first."""
+    """Execute `jobs` in processes of their own, forked from this one with all that they import."""
     for module in sorted((data.ROOT / "costlib").rglob("*.py")):
         importlib.import_module(".".join(module.relative_to(data.ROOT).with_suffix("").parts).removesuffix(".__init__"))
     fork, began = multiprocessing.get_context("fork"), time.perf_counter()
@@ -253,3 +254,14 @@ def publish(new: Path, old: Path) -> None:
             aside.rename(old)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a small file whole: it is there only once it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        beside.write_text(text, "utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

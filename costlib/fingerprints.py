@@ -9,6 +9,7 @@ import ast
 import functools
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ("_config.yml", "requirements.lock", "data/datapackage.yaml")  # what every notebook rests on
 FACTS = ("data", "book/references.bib", "costlib")  # what the check of the data rests on
 SOURCES = (*SETTINGS, *FACTS, "_toc.yml", "notebooks", "book")  # what the whole book rests on
+QUOTES = "COSTLIB_PRICES"  # the variable of the environment that names a file of the reader's own quotes
 GENERATED = {"executed", "__pycache__", ".ipynb_checkpoints"}
 
 Inputs = dict[str, str]  # what a result rests on: its hash
@@ -38,6 +40,12 @@ def tables() -> Inputs:
     return {f"data/{path.name}": of_file(path) for path in sorted((ROOT / "data").glob("*.csv"))}
 
 
+def quotes() -> Inputs:
+    """The hash of the reader's own quotes and of the name of their file; empty where there are none."""
+    path = Path(os.environ.get(QUOTES) or "")
+    return {"quotes of your own": of_value([path.name, of_file(path)]) if path.name else ""}
+
+
 def notebook(name: str, given: Mapping[str, Any]) -> Inputs:
     """What the notebook `name` with the parameters `given` rests on, all tables included."""
     path = ROOT / "notebooks" / f"{name}.ipynb"
@@ -46,12 +54,12 @@ def notebook(name: str, given: Mapping[str, Any]) -> Inputs:
     code = {module: of_file(ROOT / module) for module in sorted(_reached(source))}
     settings = {each: of_file(ROOT / each) for each in SETTINGS}
     own = {f"notebooks/{name}.ipynb": of_file(path), "its parameters": of_value(dict(given))}
-    return {**own, **code, **settings, **tables(), "Python": platform.python_version()}
+    return {**own, **code, **settings, **tables(), **quotes(), "Python": platform.python_version()}
 
 
 def sources() -> Inputs:
-    """The hashes of all that the book is made of."""
-    return _of_all(SOURCES)
+    """The hashes of all that the book is made of, the reader's own quotes included."""
+    return {**_of_all(SOURCES), **quotes()}
 
 
 def facts() -> Inputs:

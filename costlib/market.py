@@ -12,13 +12,14 @@ from costlib.errors import InputError
 from costlib.models import api
 
 
-def requests(on: str | None = None, **mix: Any) -> pd.DataFrame:
+def requests(on: str | None = None, *, public: bool = False, **mix: Any) -> pd.DataFrame:
     """`prices.offers` with what the `mix` of `api.EQUATIONS` costs there: a request, a token, and the output premium.
 
     Routers are left out where hosts sell the model themselves. `name` and `seller` are for people, `open` says whether
-    the weights are published, and `stands` marks the one offer that stands for its model.
+    the weights are published, and `stands` marks the one offer that stands for its model. `public`: without quotes of
+    the reader's own.
     """
-    found = prices.offers(on)
+    found = prices.offers(on, public=public)
     router = found["provider"].isin(prices.AGGREGATORS)
     found = found[~router | ~found["api_model"].isin(found["api_model"][~router])].reset_index(drop=True)
     standing = [prices.representative(rows).name for _, rows in found.groupby("api_model")]
@@ -88,7 +89,7 @@ def traffic_hosts(gpu: str, contract: str = "on_demand") -> pd.DataFrame:
 
     In base units: `usd_per_gpu_second`, and the quantities of `prices.egress`.
     """
-    rents = prices.rental_rows(gpu, contract)
+    rents = prices.rental_rows(gpu, contract, public=True)
     routes = prices.egress_rows()
     both = [name for name in rents["provider"] if name in set(routes.loc[routes["route"] == "internet", "provider"])]
     rows = [

@@ -163,9 +163,8 @@ def limits(parsed: pd.DataFrame, times: dict[str, np.ndarray]) -> np.ndarray:
     weights = times["full_pass_seconds"] > 2 * times["fixed_step_seconds"]
     reading = np.where(weights, _SHARES["weight_read_seconds"], _SHARES["fixed_step_seconds"])
     found = np.where(alone, np.where(passes, reading, "arithmetic (prompts)"), found)
-    full = parsed["load"].isin(("batch", "burst")).to_numpy() & (
-        times["concurrency"] > times["cache_sequences"] * 1.001
-    )
+    asked = parsed["load"].isin(("batch", "burst")).to_numpy()
+    full = np.where(asked, times["concurrency"] > times["cache_sequences"] * 1.001, times["cache_sequences"] <= 1)
     found = np.where(full, "memory capacity (cache)", found)
     return np.where(times["arrival_rate"] > times["requests_per_second_limit"], "capacity for arriving requests", found)
 

@@ -1,20 +1,22 @@
-"""Prices: the newest row that was in force on a day, and what the market asked around it."""
+"""Prices: the newest row that was in force on a day, and what the market asked around it.
+
+Where the reader gave quotes of their own (`costlib.quotes`), these go before the public rows, unless `public` is asked.
+"""
 
 from __future__ import annotations
-
-import functools
 
 import numpy as np
 import pandas as pd
 
-from costlib import data
+from costlib import data, quotes
 from costlib.data import Fact
 from costlib.errors import InputError, near
+from costlib.freshness import STALE_DAYS, age, day
 
 RECENT_DAYS = 365  # quotes older than this before the newest of their kind no longer speak for the market
 KINDS = ("input", "output", "cached_input", "batch_input", "batch_output")
 COVERED = 0.8  # the share of quotes that a range of rents spans
-STALE_DAYS = 120  # a quote older than this, counted from the newest of its table, is marked as old
+FEWEST = 5  # recent quotes that speak for a market; where there are fewer, older ones are taken in
 AGGREGATORS = ("openrouter",)  # they pass requests on, at the price of one host among several
 PROVIDER_NAMES = {
     "openai": "OpenAI", "anthropic": "Anthropic", "google": "Google", "mistral": "Mistral", "deepseek": "DeepSeek",
@@ -34,49 +36,48 @@ def sells_own(provider: str, api_model: str) -> bool:
     return "".join(filter(str.isalnum, developer.lower())).startswith(provider)
 
 
-def day(on: str | None) -> str:
-    """The day up to which API prices are known: `on`, or that of the newest row. Raises InputError for what is none."""
-    newest = str(data.table("api_token_prices")["date"].max())
-    if on is None:
-        return newest
-    try:
-        return str(pd.Timestamp(on).date())
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{on!r} is not a day, such as {newest}") from error
-
-
-def offers(on: str | None = None, recent_days: float = RECENT_DAYS) -> pd.DataFrame:
+def offers(on: str | None = None, recent_days: float = RECENT_DAYS, public: bool = False) -> pd.DataFrame:
     """The newest offer of each provider for each model, in USD per million tokens, one column per kind of token.
 
     A price stands until its kind has a newer row. Also the keys of the rows (``input_key`` and so on), the `date` of
-    the newest of them, `old`: more than 120 days before `day(on)`, and `own`: sold by the developer. Offers more than
-    `recent_days` before that day are left out.
+    the newest of them, `old`: more than 120 days before `day(on)`, `own`: sold by the developer, and `quoted`: with a
+    quote of the reader's own. Other offers of more than `recent_days` before that day are left out.
     """
-    every = _offers(day(on))
-    age = (pd.Timestamp(day(on)) - pd.to_datetime(every["date"])).dt.days
-    return every.assign(old=age > STALE_DAYS)[age <= recent_days].reset_index(drop=True)
+    every = _offers(day(on), () if public else tuple(quotes.given()))
+    days = age(every["date"], on)
+    return every.assign(old=days > STALE_DAYS)[(days <= recent_days) | every["quoted"]].reset_index(drop=True)
 
 
-@functools.cache
-def _offers(on: str) -> pd.DataFrame:
+@data.derived
+def _offers(on: str, own: tuple[quotes.Quote, ...]) -> pd.DataFrame:
+    """`offers` of any age on the day `on`, with the quotes `own` in the place of public rows."""
     frame = data.table("api_token_prices")
     known = frame[frame["date"] <= on].sort_values("date", kind="stable")
-    rows = known.groupby(["api_model", "provider", "kind"]).tail(1).assign(key=lambda each: each.index)
-    dates = rows.groupby(["api_model", "provider"])["date"].max()
+    public = known.groupby(["api_model", "provider", "kind"]).tail(1)
+    quoted = quotes.rows("api_token_prices") if own else public.iloc[:0]
+    named = (public["provider"] + "|" + public["api_model"] + "|" + public["kind"]).isin(quoted.index)
+    rows = pd.concat([public[~named], quoted]).assign(key=lambda each: each.index)
+    pairs = rows.groupby(["api_model", "provider"])
     wide = rows.pivot(index=["api_model", "provider"], columns="kind", values=["usd_per_million_tokens", "key"])
     priced = wide["usd_per_million_tokens"].reindex(columns=KINDS).astype(float)
-    found = priced.join(wide["key"].reindex(columns=KINDS).add_suffix("_key")).join(dates)
+    found = priced.join(wide["key"].reindex(columns=KINDS).add_suffix("_key")).join(pairs["date"].max())
+    found["quoted"] = pairs["key"].agg(lambda keys: keys.isin(quoted.index).any())
     found = found.reset_index().dropna(subset=["input", "output"])
-    pairs = zip(found["provider"], found["api_model"], strict=True)
-    return found.assign(own=[sells_own(*each) for each in pairs])
+    named = zip(found["provider"], found["api_model"], strict=True)
+    return found.assign(own=[sells_own(*each) for each in named])
 
 
-def offer(api_model: str, provider: str | None = None, on: str | None = None) -> pd.Series:
+def _fact(table: str, key: str, field: str) -> Fact:
+    """The price `field` of a row of `table`, or of the reader's quote that `key` names, in base units."""
+    return data.fact(table, key, field) if key in data.table(table).index else quotes.fact(table, key)
+
+
+def offer(api_model: str, provider: str | None = None, on: str | None = None, public: bool = False) -> pd.Series:
     """The newest offer of `provider` for a model; without `provider`, the one that `representative` picks.
 
     Raises InputError, with near matches, for an unknown model or provider.
     """
-    every = offers(on, float("inf"))
+    every = offers(on, float("inf"), public)
     rows = every[every["api_model"] == api_model]
     if rows.empty:
         raise InputError(
@@ -91,11 +92,12 @@ def offer(api_model: str, provider: str | None = None, on: str | None = None) ->
 
 
 def representative(rows: pd.DataFrame) -> pd.Series:
-    """The offer that stands for a model, of the offers in `rows`: the developer's own where there is one.
+    """The offer that stands for a model, of the offers in `rows`: the reader's quote, else the developer's own.
 
     Else the one in the middle of the hosts' (the lower of two, by input and output price together); fresh ones go
     before old ones, and hosts before routers. Offers a year older than the newest are left out.
     """
+    rows = rows[rows["quoted"]] if rows["quoted"].any() else rows
     dates = pd.to_datetime(rows["date"])
     rows = rows[dates >= dates.max() - pd.Timedelta(days=RECENT_DAYS)]
     host, fresh = ~rows["provider"].isin(AGGREGATORS), ~rows["old"]
@@ -110,42 +112,79 @@ def api(api_model: str, kind: str, provider: str | None = None, on: str | None =
     None where that offer has no such price.
     """
     key = offer(api_model, provider, on)[f"{kind}_key"]
-    return None if pd.isna(key) else data.fact("api_token_prices", key, "usd_per_million_tokens")
+    return None if pd.isna(key) else _fact("api_token_prices", key, "usd_per_million_tokens")
 
 
 def rental_rows(
-    gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
+    gpu: str,
+    contract: str = "on_demand",
+    provider_class: str | None = None,
+    on: str | None = None,
+    public: bool = False,
 ) -> pd.DataFrame:
-    """The newest quote of each provider for `gpu` under `contract`, none older than a year before the newest of all.
+    """The newest quote of each provider for `gpu` under `contract`, cheapest first; the reader's own go alone.
 
-    Raises InputError when nobody is known to rent it so.
+    Those of the last 120 days before `day(on)`; where they are fewer than `FEWEST`, all that are no older than a year
+    before the newest. Raises InputError when nobody is known to rent it so.
     """
+    own = quotes.rows("gpu_rental_prices").query("gpu == @gpu and contract == @contract")
+    if len(own) and not public and not provider_class:
+        return own.sort_values("usd_per_gpu_hour")
     frame = data.table("gpu_rental_prices")
     rows = frame[(frame["gpu"] == gpu) & (frame["contract"] == contract) & (frame["provider_class"] != "index")]
     rows = rows[rows["provider_class"] == provider_class] if provider_class else rows
-    rows = rows[rows["date"] <= on] if on else rows
+    rows = rows[rows["date"] <= day(on)]
     if rows.empty:
         known = frame["gpu"].unique()
         raise InputError(
             f"data/gpu_rental_prices.csv has no {contract} price of {gpu!r}"
             f"{f' from a {provider_class}' if provider_class else ''}{near(gpu, known) if gpu not in known else ''}"
         )
-    newest = rows.sort_values("date").groupby("provider").tail(1)
-    dates = pd.to_datetime(newest["date"])
-    return newest[dates >= dates.max() - pd.Timedelta(days=RECENT_DAYS)].sort_values("usd_per_gpu_hour")
+    newest = rows.sort_values("date", kind="stable").groupby("provider").tail(1)
+    days = age(newest["date"], on)
+    recent = days <= STALE_DAYS
+    if recent.sum() < FEWEST:
+        recent = days <= days.min() + RECENT_DAYS
+    return newest[recent].sort_values("usd_per_gpu_hour", kind="stable")
 
 
-def rental(gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None) -> Fact:
+def rental(
+    gpu: str,
+    contract: str = "on_demand",
+    provider_class: str | None = None,
+    on: str | None = None,
+    public: bool = False,
+) -> Fact:
     """The median quote for `gpu` in USD per GPU-second: the row in the middle (the lower of two), with its source."""
-    rows = rental_rows(gpu, contract, provider_class, on)
-    return data.fact("gpu_rental_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu_hour")
+    rows = rental_rows(gpu, contract, provider_class, on, public)
+    return _fact("gpu_rental_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu_hour")
+
+
+def beside(quote: quotes.Quote) -> float | None:
+    """The public price that a quote goes before, in the quote's unit: of the same provider, else that of the market.
+
+    None where the market has none.
+    """
+    try:
+        if quote.table == "gpu_rental_prices":
+            rows = rental_rows(quote.item, quote.kind, public=True)
+            row = rows[rows["provider"] == quote.provider]
+            return float((row if len(row) else rows)["usd_per_gpu_hour"].median())
+        sold = offers(public=True).query("api_model == @quote.item and provider == @quote.provider")
+        row = sold.iloc[0] if len(sold) else offer(quote.item, public=True)
+        return None if pd.isna(row.get(quote.kind)) else float(row[quote.kind])
+    except InputError:
+        return None
 
 
 def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
     """The newest quote of `provider` for `gpu` in USD per GPU-second; the median of all where it has none."""
-    rows = rental_rows(gpu, contract)
-    own = rows.index[rows["provider"] == provider]
-    return data.fact("gpu_rental_prices", own[0], "usd_per_gpu_hour") if len(own) else rental(gpu, contract)
+    for public in (False, True):
+        rows = rental_rows(gpu, contract, public=public)
+        named = rows.index[rows["provider"] == provider]
+        if len(named):
+            return _fact("gpu_rental_prices", named[0], "usd_per_gpu_hour")
+    return rental(gpu, contract)
 
 
 def rental_range(
@@ -153,7 +192,7 @@ def rental_range(
 ) -> tuple[float, float, float]:
     """The ends of the middle `COVERED` of the quotes for `gpu`, and their median between, in USD per GPU-second."""
     rows = rental_rows(gpu, contract, provider_class, on)
-    facts = [data.fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
+    facts = [_fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
     low, middle, high = np.quantile(facts, ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2))
     return float(low), float(middle), float(high)
 
@@ -190,7 +229,7 @@ def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
     }
 
 
-@functools.cache
+@data.derived
 def contract_ratio(contract: str) -> float:
     """The price of a GPU under `contract` over its price on demand: the median of the offers that quote both.
 
@@ -218,7 +257,8 @@ CONTRACTS = {"on_demand": "on demand", "reserved_1yr": "one year", "reserved_3yr
 def rental_markets(gpu: str) -> list[dict]:
     """Who rents `gpu` under which contract: names, 10th percentile, median, 90th percentile, quotes, newest month.
 
-    One entry per contract and class of provider of which quotes are known; prices in USD per GPU-second.
+    `old` says whether that is more than 120 days ago. One entry per contract and class of provider of which quotes are
+    known; prices in USD per GPU-second.
     """
     frame = data.table("gpu_rental_prices")
     frame = frame[(frame["gpu"] == gpu) & (frame["provider_class"] != "index")]
@@ -230,7 +270,8 @@ def rental_markets(gpu: str) -> list[dict]:
                 low, middle, high = rental_range(gpu, contract, provider_class)
                 labels = {"contract": contract, "contract_name": name, "provider_class": provider_class}
                 count = {"quotes": len(rows), "month": str(rows["date"].max())[:7]}
-                found.append({**labels, "low": low, "median": middle, "high": high, **count})
+                old = bool(age(rows["date"]).min() > STALE_DAYS)
+                found.append({**labels, "low": low, "median": middle, "high": high, **count, "old": old})
     return found
 
 

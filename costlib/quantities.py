@@ -567,6 +567,16 @@ _API = (
     _share("batch_share", "s" + _of("b"), "share of requests sent as a batch job"),
     _share("batch_discount_share", "d" + _of("b"), "discount on batch jobs"),
     Quantity(
+        "retry_share", "", "s" + _of("retry"), "share of tokens paid for that bring no answer", high=0.9, quoted="%"
+    ),
+    Quantity(
+        "delivered_usd_per_token",
+        "USD/token",
+        "c" + _of("del"),
+        "what a token of a useful answer costs through an API",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
         "paid_input_usd_per_token",
         "USD/token",
         r"\bar{p}" + _of("in"),
@@ -604,6 +614,28 @@ _HOSTING = (
     _share("warm_pool_share", "s" + _of("warm"), "capacity kept warm for sudden load, over that of the busiest hour"),
     _positive("replicas", "", "n" + _of("rep"), "replicas paid for", whole=True),
     _share("utilization", "u", "share of the capacity of the needed replicas that is used on average", above=True),
+    _share("pooled_utilization", "u" + _of("pool"), "the same for a fleet that serves many customers", above=True),
+    _positive("pooled_batch", "", "B" + _of("pool"), "sequences decoded together in such a fleet"),
+    Quantity(
+        "cached_replica_tokens_per_second",
+        "token/s",
+        "R" + _of("hit"),
+        "tokens of a replica per second, input and output, with a prefix cache",
+    ),
+    _positive("room_factor", "", "f" + _of("room"), "GPUs of a replica over the fewest that hold its weights"),
+    Quantity(
+        "provider_usd_per_token",
+        "USD/token",
+        "c" + _of("prov"),
+        "what a token costs a provider with a large fleet",
+        quoted=_PER_MILLION,
+    ),
+    Quantity(
+        "volume_peak_correlation", "", r"\rho_{\psi}", "rank correlation of volume and unevenness of load", -1.0, 1.0
+    ),
+    Quantity(
+        "prompt_cache_correlation", "", r"\rho_{h}", "rank correlation of prompt length and cache hits", -1.0, 1.0
+    ),
     Quantity("rent_usd_per_token", "USD/token", "c_0", "rent over tokens at full load", quoted=_PER_MILLION),
     Quantity("batched_usd_per_token", "USD/token", "c_1", "the same with batches as they come", quoted=_PER_MILLION),
     Quantity("peak_usd_per_token", "USD/token", "c_2", "the same with a load that has a peak", quoted=_PER_MILLION),
@@ -816,6 +848,23 @@ _TIME = (
     Quantity("present_usd", "USD", "X", "present cost"),
 )
 
+_TRENDS = (
+    _share("input_token_share", "w" + _of("in"), "share of input among the tokens of a mixed price"),
+    Quantity("mixed_usd_per_token", "USD/token", "p" + _of("mix"), "input and output mixed", quoted=_PER_MILLION),
+    _positive("earlier_usd_per_token", "USD/token", "p_0", "a price at first", quoted=_PER_MILLION),
+    _positive("later_usd_per_token", "USD/token", "p_1", "the price of the same later on", quoted=_PER_MILLION),
+    _positive("decline_factor_per_year", "", r"\phi", "what a price is divided by in a year; below 1 where it rises"),
+    Quantity(
+        "halving_seconds", "s", "t" + _of("half"), "time in which a price halves; below zero: in which it doubles",
+        low=-float("inf"), quoted="month",
+    ),
+    Quantity("run_usd", "USD", "C" + _of("run"), "cost of letting a model do all tasks of a benchmark"),
+    _positive("tasks", "", "n" + _of("task"), "tasks tried", whole=True),
+    _share("solved_share", "s" + _of("ok"), "share of the tasks that were solved", above=True),
+    Quantity("task_usd", "USD", "c" + _of("task"), "cost of one task"),
+    Quantity("solved_task_usd", "USD", "c" + _of("ok"), "cost per task that was solved"),
+)  # fmt: skip
+
 _LOADS = (
     _positive(
         "loaded_tokens_per_second", "token/s", "R" + _of("load"), "tokens per second of one replica as requests come"
@@ -901,9 +950,95 @@ _WAITING = (
     Quantity("worthwhile_price_multiple", "", "m^{*}", "price of a faster service over the slower one, at most"),
 )
 
+_LEVERS = (
+    # one request on a replica of one's own
+    _positive("request_gpu_seconds", "GPU*s", "T" + _of("req"), "GPU time of one request, prompt and answer"),
+    _positive("served_request_usd", "USD", "c" + _of("own"), "rent for one request on replicas of one's own"),
+    _share("exit_share", "q" + _of("exit"), "share of tokens that leave the model before its last layer"),
+    _share("exit_depth_share", "d" + _of("exit"), "share of the layers that such a token passes"),
+    _share("computed_layer_share", "s" + _of("lay"), "share of the layers that a token passes, on average"),
+    _share("read_layer_share", "r" + _of("lay"), "share of the layers that a step has to read, on average"),
+    _share("kept_token_share", "k" + _of("kv"), "share of a sequence's tokens whose cache is kept"),
+    _share("pruned_memory_share", "s" + _of("prune"), "share of a sequence's cache that pruning frees"),
+    _share("low_precision_share", "s" + _of("low"), "share of the layers that are kept in fewer bits"),
+    _positive("narrow_request_usd", "USD", "c" + _of("few"), "rent for a request if all layers have few bits"),
+    _positive("wide_request_usd", "USD", "c" + _of("many"), "rent for a request if no layer has few bits"),
+    _positive("mixed_request_usd", "USD", "c" + _of("mix"), "rent for a request if some layers have few bits"),
+    # another model for some requests
+    _positive("large_request_usd", "USD", "c" + _of("L"), "cost of a request at the large model"),
+    _positive("small_request_usd", "USD", "c" + _of("S"), "cost of a request at the small model"),
+    Quantity(
+        "router_cost_share",
+        "",
+        "c" + _of("rt"),
+        "cost of choosing a model over that of a request at the large one",
+        quoted="%",
+    ),
+    _share("routed_share", "s" + _of("easy"), "share of requests that the router sends to the small model"),
+    _share("repeated_share", "s" + _of("rep"), "share of these that the large model has to answer again"),
+    _positive("routed_request_usd", "USD", "c" + _of("route"), "cost of a request with routing, on average"),
+    Quantity(
+        "breakeven_routed_share",
+        "",
+        "s" + _of("easy") + "^{*}",
+        "share of requests from which on routing pays",
+        quoted="%",
+    ),
+    _positive("search_usd", "USD", "c" + _of("find"), "price of one search"),
+    _share("found_share", "h" + _of("find"), "share of requests for which a search finds the answer"),
+    _positive("retrieved_request_usd", "USD", "c" + _of("ret"), "cost of a request if a search comes first"),
+    Quantity("breakeven_search_usd", "USD", "c" + _of("find") + "^{*}", "price of a search up to which it pays"),
+    _positive("training_usd", "USD", "K" + _of("train"), "cost of distilling a model, once"),
+    _positive(
+        "teacher_usd_per_token",
+        "USD/token",
+        "c" + _of("teach"),
+        "cost of a token of the large model",
+        quoted=_PER_MILLION,
+    ),
+    _positive(
+        "student_usd_per_token",
+        "USD/token",
+        "c" + _of("stud"),
+        "cost of a token of the distilled model",
+        quoted=_PER_MILLION,
+    ),
+    _positive("payback_tokens", "token", "V" + _of("pay"), "tokens after which distilling has paid for itself"),
+    # a provider's cache
+    _positive(
+        "prompt_requests_per_second",
+        "1/s",
+        r"\lambda" + _of("pre"),
+        "requests per second that begin with the same tokens",
+    ),
+    _positive("cache_life_seconds", "s", "t" + _of("life"), "time for which a cache keeps what is not used"),
+    _share("reuse_share", "h" + _of("api"), "share of requests that find their beginning in the provider's cache"),
+    _share("cache_discount_share", "d" + _of("hit"), "discount on input found in the provider's cache"),
+    Quantity(
+        "cache_write_premium",
+        "",
+        "w" + _of("miss"),
+        "surcharge on input that is written to the provider's cache",
+        quoted="%",
+    ),
+    Quantity(
+        "cached_prefix_tokens",
+        "token",
+        "S" + _of("pre"),
+        "tokens at the beginning of a prompt that many requests share",
+    ),
+    Quantity("plain_request_usd", "USD", "c" + _of("list"), "list price of a request"),
+    _positive("prefixed_request_usd", "USD", "c" + _of("cached"), "price of a request whose beginning is cached"),
+    _share(
+        "breakeven_reuse_share",
+        "h" + _of("api") + "^{*}",
+        "share of requests that must find their beginning for a cache to pay",
+    ),
+)
+
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _LEVERS,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

@@ -52,7 +52,7 @@ def _quantity(made: Equation, name: str) -> Quantity:
 
 def _latex(made: Equation, symbols: Mapping[str, str], times: str | None = None) -> str:
     names = {sp.Symbol(name, nonnegative=True): text for name, text in symbols.items()}
-    return sp.latex(made.expr, symbol_names=names, order="none", mul_symbol=times)
+    return sp.latex(made.expr, symbol_names=names, order="none", mul_symbol=times, ln_notation=True)
 
 
 def quoted_latex(quantity: Quantity, value: float) -> str:

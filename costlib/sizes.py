@@ -80,6 +80,11 @@ def sold(input_tokens: float, output_tokens: float, on: str | None = None) -> pd
     return asked
 
 
+def total_parameters(model: str) -> float:
+    """All weights of a model of the tables."""
+    return _size(model)[0]
+
+
 def _size(model: str) -> tuple[float, float]:
     kind, numbers = cases.shape(model)
     found = Model(*memory.equations_for(**kind)).evaluate(numbers, "total_parameters", "active_parameters")

@@ -1,4 +1,7 @@
-"""Many scenarios at once: a compiled chain over long arrays, in blocks that fit the cache, on all cores."""
+"""Many scenarios at once: a compiled chain over long arrays, in blocks that fit the cache, on all cores.
+
+Arrays too large for one machine come as Dask arrays; the same call then gives Dask arrays, computed where Dask says.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from costlib.equations import Chain, Values
 BLOCK = 8192  # numbers per array and block: a dozen such arrays stay in the second-level cache
 
 
-def run(chain: Chain, values: Values, workers: int | None = None) -> tuple[np.ndarray, ...]:
+def run(chain: Chain, values: Values, workers: int | None = None) -> tuple[Any, ...]:
     """The targets of `chain` for arrays of scenarios: each value a scalar or an array of one common length n.
 
-    Returns one array of n numbers per target. Works in blocks, on `workers` threads (default: all cores).
+    Returns one array of n numbers per target. Works in blocks, on `workers` threads (default: all cores). Where any
+    value is a Dask array the results are Dask arrays, not computed yet, in the chunks that Dask aligns the values to.
     """
+    if any(hasattr(values[name], "__dask_graph__") for name in chain.inputs):
+        return _lazily(chain, values)
     given = [np.asarray(values[name], dtype=float) for name in chain.inputs]
     length = max((each.shape[0] for each in given if each.ndim), default=1)
     results = tuple(np.empty(length) for _ in chain.targets)
@@ -33,6 +39,24 @@ def run(chain: Chain, values: Values, workers: int | None = None) -> tuple[np.nd
         for _ in pool.map(block, range(0, length, BLOCK)):
             pass
     return results
+
+
+def _lazily(chain: Chain, values: Values) -> tuple[Any, ...]:
+    """The targets as Dask arrays: each task runs the chain over one chunk of every array, on one thread."""
+    import dask.array as da  # loads much, and few sweeps need it
+
+    arrays = {name: values[name] for name in chain.inputs if np.ndim(values[name])}
+    scalars = {name: float(values[name]) for name in chain.inputs if name not in arrays}
+    parts = [each for array in arrays.values() for each in (da.asarray(array), "i")]
+    options = {"chain": chain, "names": tuple(arrays), "scalars": scalars}
+    found = da.blockwise(
+        _chunk, "ti", *parts, new_axes={"t": len(chain.targets)}, dtype=float, meta=np.empty((0, 0)), **options
+    )
+    return tuple(found[place] for place in range(len(chain.targets)))
+
+
+def _chunk(*parts: np.ndarray, chain: Chain, names: tuple[str, ...], scalars: dict[str, float]) -> np.ndarray:
+    return np.stack(run(chain, {**scalars, **dict(zip(names, parts, strict=True))}, workers=1))
 
 
 def grid(**axes: Any) -> dict[str, np.ndarray]:

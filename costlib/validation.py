@@ -129,15 +129,24 @@ def report() -> pd.DataFrame:
 
 
 SPEEDS = ("throughput", "decode")
+KNOWN, FULL, LATE = "throughput and decode, batch known", "maximum load", "TPOT, rate or burst"
+WORDS = {"configuration": "configuration", "gpu": "GPU", "model": "model", "engine": "engine", "source": "source"}
+SAID = {
+    "batch": "batch known", "max": "full load", "burst": "burst", "rate": "requests at a rate",
+    "offline": "MLPerf offline", "server": "MLPerf server", "interactive": "MLPerf interactive",
+}  # fmt: skip
+LLAMAS = tuple(f"llama_3{minor}_{size}" for minor in ("", "_1", "_3") for size in ("8b", "70b"))
+HOPPERS = ("h100_sxm_80gb", "h200_sxm_141gb")
+NEAR, GOOD, POOR = 1.5, 0.2, 0.3  # a ratio that counts as close; middle errors that count as good and as poor
 SUBSETS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "throughput and decode, batch known": lambda t: (t["load"] == "batch") & t["metric_kind"].isin(SPEEDS),
-    "maximum load": lambda t: t["load"] == "max",
+    KNOWN: lambda t: (t["load"] == "batch") & t["metric_kind"].isin(SPEEDS),
+    FULL: lambda t: t["load"] == "max",
     "MLPerf": lambda t: t["load"].isin(("offline", "server", "interactive")),
     "throughput at a rate": lambda t: (t["load"] == "rate") & (t["metric_kind"] == "throughput"),
     "throughput of a burst": lambda t: (t["load"] == "burst") & (t["metric_kind"] == "throughput"),
     "prefill": lambda t: t["metric_kind"] == "prefill",
     "TPOT, batch known": lambda t: (t["load"] == "batch") & (t["metric_kind"] == "tpot"),
-    "TPOT, rate or burst": lambda t: t["load"].isin(("rate", "burst")) & (t["metric_kind"] == "tpot"),
+    LATE: lambda t: t["load"].isin(("rate", "burst")) & (t["metric_kind"] == "tpot"),
     "TTFT": lambda t: t["metric_kind"] == "ttft",
     "all": lambda t: t["metric_kind"].notna(),
 }

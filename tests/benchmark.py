@@ -1,21 +1,30 @@
-"""How fast the compiled equations are: scenarios per second, as ratios to two baselines of the same run.
+"""How fast the compiled equations are, and the pricing of a usage log, as ratios to baselines of the same run.
 
-Run with `make bench`. The baselines are a scalar Python loop over the same equations, and the time to copy the chain's
-inputs and outputs in memory on as many threads, which no computation that reads and writes them can undercut.
+Run with `make bench`. The baselines of the equations are a scalar Python loop over the same equations, and the time to
+copy the chain's inputs and outputs in memory on as many threads, which no computation that reads and writes them can
+undercut. A Sobol run of a million evaluations (indices with intervals, models and GPUs drawn) is measured against the
+evaluations alone, and against SALib's sampling and analysis of as many, which evaluate nothing. The baseline of the log
+is the least that plain Python does with the same file.
 """
 
 from __future__ import annotations
 
+import csv
 import platform
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from SALib.analyze import sobol as salib_analysis
+from SALib.sample import sobol as salib_sample
 
-from costlib import economics, sweep
+from costlib import drivers, economics, sensitivity, sweep, usage
 
 SCENARIOS = 4_000_000
 LOOPED = 2_000
@@ -51,6 +60,68 @@ def copy_all(arrays: list[np.ndarray], into: list[np.ndarray]) -> None:
         list(pool.map(block, starts))
 
 
+def analyze() -> None:
+    """Measure a Sobol run of more than a million evaluations for a host, and print its rows."""
+    count, study = 2**16, drivers.host()
+    inputs = len(study.inputs)
+
+    def ours() -> None:
+        found = sensitivity.sobol(study, study.groups, count)
+        found.first.interval()
+        found.total.interval()
+
+    def theirs() -> None:
+        problem = {"num_vars": inputs, "names": study.labels, "bounds": [[0, 1]] * inputs}
+        points = salib_sample.sample(problem, count, calc_second_order=False)
+        resampled = {"calc_second_order": False, "num_resamples": sensitivity.RESAMPLES}
+        salib_analysis.analyze(problem, points.sum(axis=1), **resampled)
+
+    points = sensitivity.points(sum(study.groups), count)
+    taken, alone = best(ours, repeats=2), best(lambda: study(points), repeats=2) * (inputs + 2)
+    evaluations, ratio = count * (inputs + 2), taken / alone
+    print(f"Sobol run             {evaluations:,d} evaluations in {taken:.1f} s, {ratio:.2f} times theirs alone")
+    print(f"SALib around them     takes {best(theirs, repeats=1) / taken:.1f} times as long without any evaluation")
+
+
+ROWS = 1_000_000  # of a usage log
+
+
+def usage_log(path: Path) -> None:
+    """Write a usage log of `ROWS` requests as CSV."""
+    random = np.random.default_rng(0)
+    seconds = np.sort(random.integers(0, 120 * 86_400, ROWS))
+    pd.DataFrame({
+        "startTimeUnixNano": pd.Timestamp("2026-06-01").value + seconds * 10**9,
+        "spanId": np.arange(ROWS),
+        "gen_ai.provider.name": "openai",
+        "gen_ai.response.model": "gpt-4.1",
+        "gen_ai.usage.input_tokens": random.integers(1, 5_000, ROWS),
+        "gen_ai.usage.output_tokens": random.integers(1, 500, ROWS),
+        "user.id": random.integers(0, 5_000, ROWS),
+    }).to_csv(path, index=False)  # fmt: skip
+
+
+def summed(path: Path) -> dict[str, int]:
+    """The least that pricing takes in plain Python: one price, no checks, costs by user."""
+    costs: dict[str, int] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            cost = (
+                int(row["gen_ai.usage.input_tokens"]) * 2_000_000 + int(row["gen_ai.usage.output_tokens"]) * 8_000_000
+            )
+            costs[row["user.id"]] = costs.get(row["user.id"], 0) + cost
+    return costs
+
+
+def priced() -> tuple[float, float]:
+    """Seconds to read, check and price a log and sum it by user; and those of a plain loop without checks."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.csv"
+        usage_log(path)
+        checked = best(lambda: usage.read(path).by("user"), repeats=2)
+        return checked, best(lambda: summed(path), repeats=2)
+
+
 def main() -> None:
     """Measure, and print one table."""
     random = np.random.default_rng(0)
@@ -77,6 +148,10 @@ def main() -> None:
     print(f"compiled, all cores   {rate:8.1f} million scenarios per second")
     print(f"scalar Python loop    {single:8.4f} million; the compiled chain is {rate / single:,.0f} times as fast")
     print(f"copying ins and outs  {copies:8.1f} million; the compiled chain takes {copies / rate:.1f} times as long")
+    analyze()
+    checked, plain = priced()
+    print(f"usage log, {ROWS:,} rows of CSV, checked and priced: {checked:.1f} s, {checked / plain:.2f} times the")
+    print(f"time of a plain loop over the same file with one price and no checks, {plain:.1f} s")
     configurations(copied / SCENARIOS)
 
 

@@ -49,6 +49,16 @@ def test_a_changed_price_runs_what_reads_it_and_nothing_else(small):
     assert "gpus again: data/accelerators.csv changed" in said
 
 
+def test_quotes_of_the_reader_run_again_what_was_run_without_them(small):
+    ran(small)
+    mine = small.path / "mine.csv"
+    row = "acme,h100_sxm_80gb,on_demand,2.2,USD per GPU-hour,2026-11-01"
+    mine.write_text(f"provider,item,kind,price,unit,date\n{row}\n")
+    again, said = ran(small, "--prices", mine)
+    assert again == ["gpus", "plain", "traffic"] and "plain again: quotes of your own changed" in said
+    assert ran(small)[0] == ["gpus", "plain", "traffic"]
+
+
 def test_a_changed_notebook_parameter_or_result_runs_again_and_says_so(small):
     ran(small)
     small.notebook("plain", "n = 2  # a parameter", "print(n)")

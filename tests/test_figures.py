@@ -31,7 +31,27 @@ def dots():
     )
 
 
-DRAWN = {"lines": curves, "roofline": roof, "dots": dots}
+def timelines():
+    years = np.array([2023.0, 2024.0, 2025.0])
+    early = figures.Track("early", years[:2], np.array([30.0, 3.0]), "api", "steps")
+    band = figures.Track("late", years, np.array([9.0, 1.0, 2.0]), "self", low=years - 2022.5, high=years - 2000)
+    return figures.timelines(
+        {"above": [early], "below": [band, figures.Track("", years, years, "idle", "dots")]}, "USD"
+    )
+
+
+def scatter():
+    groups = {"plain": ([1.0, 10.0], [0.1, 0.2], "api"), "reasoning": ([2.0], [0.9], "decode")}
+    return figures.scatter(groups, "USD per token", "USD per task", [figures.Point("o1", 2.0, 0.9, "decode")])
+
+
+def ranges():
+    return figures.ranges(["one"], [(0.5, 1.0, 3.0)], ["api"], "times", figures.Rule("as now", 1.0))
+
+
+DRAWN = {
+    "lines": curves, "roofline": roof, "dots": dots, "timelines": timelines, "scatter": scatter, "ranges": ranges,
+}  # fmt: skip
 each_chart = pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
 ALT = 'A roof of "989" TFLOP/s & a slope of <3.35>'
 
@@ -94,6 +114,24 @@ def test_what_is_drawn_is_named_beside_it(label):
     assert f">{label}</text>" in figures.svg(curves(), "fig-x", "")
 
 
+@pytest.mark.parametrize(
+    ("draw", "labels"),
+    [
+        (timelines, ["early", "late", "above", "below", "2024", "USD"]),
+        (scatter, ["● plain", "● reasoning", "o1", "USD per task"]),
+        (ranges, ["one", "as now", "times"]),
+    ],
+)  # fmt: skip
+def test_series_groups_and_rules_are_named(draw, labels):
+    text = figures.svg(draw(), "fig-x", "")
+    assert [label for label in labels if f">{label}</text>" not in text] == []
+
+
+def test_numbers_of_an_axis_have_no_idle_zeros():
+    text = figures.svg(scatter(), "fig-x", "")
+    assert ">0.1</text>" in text and ">0.100</text>" not in text
+
+
 def test_the_ridge_is_named_with_its_number():
     text = figures.svg(roof(), "fig-x", "")
     assert ">ridge: 295</text>" in text
@@ -110,3 +148,13 @@ def test_dots_say_their_values():
 def test_a_curve_that_leaves_the_chart_is_still_named():
     drawn = figures.lines(X, [figures.Line("steep", X**2, "memory")], "x", "y", top=1000.0)
     assert ">steep</text>" in figures.svg(drawn, "fig-x", "")
+
+
+def test_the_name_of_the_slope_moves_above_it_where_the_points_lie_below():
+    points = [figures.Point("1", 1.0, 1.0, "decode")]
+    for below in (False, True):
+        axes = figures.roofline(100.0, 10.0, points, "x", "y", below=below).axes[0]
+        [named] = [each for each in axes.texts if each.get_text() == "memory-bound"]
+        x, y = named.xy
+        assert np.isclose(y, 10.0 * x)
+        assert (named.get_ha() == "right") == below

@@ -130,3 +130,15 @@ def test_a_missing_file_is_one_clear_error(tmp_path, capsys):
 def test_a_header_alone_gives_a_header_alone(tmp_path):
     found = predict.predict(predict.read(csv(tmp_path, LINE.partition("\n")[0] + "\n")))
     assert len(found) == 0 and list(found.columns) == list(predict.OUTPUT)
+
+
+def test_the_limit_is_what_is_full_or_takes_longest():
+    rows = [
+        ("llama-3.1-8b", "H100 SXM", 1, "bf16", 1, "decode_tokens_per_s", "memory bandwidth (weights)"),
+        ("llama-3.1-8b", "L4", 1, "bf16", 512, "output_tokens_per_s_total", "memory capacity (cache)"),
+        ("llama-3.1-8b", "H100 SXM", 1, "bf16", 1, "prefill_tokens_per_s", "arithmetic (prompts)"),
+    ]
+    columns = ["model", "gpu", "n_gpus", "precision", "batch_or_concurrency", "metric", "limit"]
+    frame = pd.DataFrame(rows, columns=columns).assign(tp=lambda each: each["n_gpus"], engine="vllm")
+    frame = frame.assign(id=range(len(frame)), input_tokens=2000, output_tokens=500)
+    assert predict.predict(frame.drop(columns="limit"))["limit"].to_list() == frame["limit"].to_list()

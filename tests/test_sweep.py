@@ -1,7 +1,12 @@
 """Sweeps: the same numbers in blocks or at once, on one core or many."""
 
+import os
+import pickle
+
+import dask.array as da
 import numpy as np
 import pytest
+from dask import distributed
 
 from costlib import sweep
 from tests.conftest import MODELS, deployed
@@ -78,3 +83,42 @@ def test_a_grid_holds_all_combinations_the_last_axis_running_fastest():
     found = sweep.grid(batch=[1, 2], n_gpus=[4, 8, 16])
     assert found["batch"].tolist() == [1, 1, 1, 2, 2, 2]
     assert found["n_gpus"].tolist() == [4, 8, 16, 4, 8, 16]
+
+
+def test_a_chain_arrives_whole_in_another_process():
+    chain, values = scenarios(50)
+    arrived = pickle.loads(pickle.dumps(chain))
+    assert (arrived.inputs, arrived.targets, arrived.source) == (chain.inputs, chain.targets, chain.source)
+    assert same(sweep.run(arrived, values), sweep.run(chain, values))
+
+
+def chunked(values, size):
+    """The values with arrays as Dask arrays, each in chunks of its own size."""
+    arrays = [name for name, value in values.items() if isinstance(value, np.ndarray)]
+    return {**values, **{name: da.from_array(values[name], chunks=size + i) for i, name in enumerate(arrays)}}
+
+
+def test_dask_arrays_give_the_same_numbers_and_are_not_computed_before():
+    chain, values = scenarios(3 * sweep.BLOCK + 17)
+    found = sweep.run(chain, chunked(values, sweep.BLOCK))
+    assert all(isinstance(each, da.Array) and each.shape == (3 * sweep.BLOCK + 17,) for each in found)
+    assert same(da.compute(*found, scheduler="threads"), sweep.run(chain, values))
+
+
+def test_one_dask_array_among_numpy_arrays_is_enough():
+    chain, values = scenarios(1000)
+    found = sweep.run(chain, {**values, "batch": da.from_array(values["batch"], chunks=300)})
+    assert same(da.compute(*found), sweep.run(chain, values))
+
+
+def test_a_distributed_cluster_gives_the_same_numbers():
+    chain, values = scenarios(2 * sweep.BLOCK + 5)
+    local = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+        futures = client.compute(sweep.run(chain, chunked(values, 5000)))
+        found = client.gather(futures)
+        others = client.run(os.getpid)
+        holders = {worker for held in client.who_has(futures).values() for worker in held}
+    assert same(found, sweep.run(chain, values))
+    assert len(others) == 2 and os.getpid() not in others.values()
+    assert holders and holders <= set(others)

@@ -278,7 +278,7 @@ def test_the_articles_statements_by_hand():
 
 def test_a_dear_api_and_a_large_volume_change_the_answer(project):
     output = project.path / "_build" / "large.ipynb"
-    given = ("-p", "tokens_per_month=200000000000", "-p", "output_usd_per_million_tokens=40", "-p", "load=realtime")
+    given = ("-p", "tokens_per_month=200000000000", "-p", "output_usd_per_million_tokens=60", "-p", "load=realtime")
     run = Run(project.costlib("run", "workloads", *given, "-o", output), project, output)
     assert run.done.returncode == 0, run.done.stderr[-2000:]
     assert "real-time work goes to replicas of one's own" in run.takeaway()
