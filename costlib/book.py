@@ -23,7 +23,7 @@ from IPython.display import display
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from costlib import cases, data, figures, freshness, quotes, render, units
+from costlib import cases, data, figures, freshness, quotes, render, units, verdicts
 from costlib.data import Fact
 from costlib.equations import Equation, Model
 from costlib.errors import InputError, near
@@ -354,18 +354,6 @@ def worked(model: Model, values: Mapping[str, Any], *targets: str) -> None:
 
 # --- claims ----------------------------------------------------------------------------------------------------------
 
-TOLERANCE = 0.05  # a claim reproduces when our value is within this share of its range
-
-
-def verdict(low: float, high: float, value: float) -> tuple[str, float]:
-    """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
-    if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
-        return "reproduces", 1.0
-    if value > high == 0 or value * low < 0 or value == 0 < low:
-        return "contradicted by public data", float("inf")
-    factor = low / value if value < low else value / high
-    return "off by factor", factor
-
 
 def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, caption: str) -> int:
     """Show claims of the article beside `ours` (values by claim, in the claim's unit), each with its remark.
@@ -375,13 +363,12 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
     rows, held = [], 0
     for key, remark in remarks.items():
         cells = data.row("claims", key)
-        low, high, unit = float(cells["claimed_low"]), float(cells["claimed_high"]), data.text(cells, "unit")
-        high = float("inf") if pd.isna(high) else high  # the article names no upper end
-        kind, factor = verdict(low, high, ours[key])
+        (low, high), unit = verdicts.bounds(cells), data.text(cells, "unit")
+        kind, factor = verdicts.verdict(cells, ours[key])
         held += factor == 1
-        found = kind if factor in (1, float("inf")) else f"off {units.number(factor, 2)} times"
+        found = f"off {units.number(factor, 2)} times" if kind == "off by factor" else kind
         claimed = _in_unit(low, unit) if low == high else _range(_in_unit(low, unit), _in_unit(high, unit))
-        claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed
+        claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed  # the article names no upper end
         rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
     return held

@@ -68,8 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     many.set_defaults(run=_predict)
     fitted = commands.add_parser("calibrate", help="fit the serving model's constants to data/measurements.csv anew")
     fitted.set_defaults(run=_calibrate)
+    audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
+    audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
+    audit.set_defaults(run=_audit)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from costlib import audit  # it loads every chapter's computations
+
+    found = audit.export()
+    found.to_csv(options.output, index=False, lineterminator="\n")
+    counts = found["verdict"].replace("", "not answered").value_counts()
+    print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -77,6 +77,7 @@ def api_pricing() -> dict[str, float]:
         "C004": _place(claimed("C004")),
         "C005": article.in_unit("C005", calls),
         "C055": article.in_unit("C055", claimed("C028")),
+        "C106": float(prices.offer("mistral_small_3_2", "mistral")["input"]),
         "C036": step["prefill_intensity"] / step["decode_intensity"],
         "C037": held_output / held_input,
     }
@@ -301,8 +302,17 @@ def drivers() -> dict[str, float]:
         "C215": levers["C192"],
         "C216": 1 - 1 / levers["C193"],
         "C220": answers.rank_correlation(found.shares),
+        "C221": _left_by_all(),
         "C222": seller / model,
     }
+
+
+def _left_by_all() -> float:
+    """The cost of a request with the best set of levers over that with the best lever alone."""
+    served, target = techniques.case(USUAL_MODEL, GPU, **CASE)
+    faithful = [lever for lever in techniques.own(target, served, "llama_3_1_8b") if lever.keeps]
+    alone = min(float(pulled.request_usd(pulled.together(served, (lever,)))) for lever in faithful)
+    return pulled.exact(served, faithful).usd[-1] / alone
 
 
 NAMED_DRIVERS = ("model", "model", "sequences at once", "volume")  # work per token, size, requests at once, use
