@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlib import cases, data, drivers, economics, loads, prices, sweep, uncertainty, units
+from costlib import cases, data, drivers, economics, intervals, loads, prices, sweep, uncertainty, units
 from costlib.decision import KINDS, Case, overflow_price
 from costlib.deployments import Deployments, deployments
 from costlib.equations import Model
@@ -250,8 +250,7 @@ SERVICE = (
 def _quick(taken: Sample, offered: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a reader sees who knows the service and the API, and for all else takes one GPU and the assumptions."""
     known = {
-        name: each if name in SERVICE else np.full(len(each), float(cases.assumed(name)))
-        for name, each in taken.drawn.items()
+        name: each if name in SERVICE else np.full(len(each), _central(name)) for name, each in taken.drawn.items()
     }
     middle = Sample(known, taken.model, taken.offer, taken.shape, np.full(len(taken.seller), 0.5))
     one = fleets(middle, _many(), (USUAL_GPU,), USUAL_ROOMS)
@@ -260,6 +259,12 @@ def _quick(taken: Sample, offered: dict[str, np.ndarray]) -> dict[str, np.ndarra
         world: np.stack([volume * price, hosted, _hybrid(one, price).min(axis=(0, 2))]).argmin(axis=0)
         for world, price in offered.items()
     }
+
+
+def _central(name: str) -> float:
+    """The middle value of what is drawn: an assumption, or the measured error of the speed."""
+    middle = intervals.throughput_error()[1] if name == "throughput_error_factor" else cases.assumed(name)
+    return float(middle)
 
 
 # --- one reader ------------------------------------------------------------------------------------------------------
