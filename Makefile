@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -25,6 +25,9 @@ check: .venv/ready  ## check tables, sources and style
 	@$(BIN)/costlib check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+calibrate: .venv/ready  ## fit the serving model to data/measurements.csv anew: data/calibration.csv and its errors
+	@$(BIN)/costlib calibrate
 
 notebooks: .venv/ready  ## run every notebook into book/executed
 	@$(BIN)/costlib notebooks

@@ -20,10 +20,13 @@ from costlib import (
     loads,
     market,
     prices,
+    published,
     sizes,
+    techniques,
     units,
-)  # fmt: skip
+)
 from costlib import horizons as over_time
+from costlib import levers as pulled
 from costlib import workloads as mixes
 from costlib.breakeven import Staircase
 from costlib.equations import Model
@@ -63,6 +66,8 @@ def roofline() -> dict[str, float]:
     }
 
 
+FEWEST_BITS = 4  # of a weight: with fewer, models lose quality that one would notice
+
 _PRECISIONS = {"C012": "fp32", "C013": "bf16", "C014": "int8"}
 
 
@@ -72,9 +77,10 @@ def _weight_gigabytes(precision: str) -> float:
 
 
 def _best_on_one_gpu(lengths: dict[str, int]) -> dict[str, float]:
-    """The fastest bound for one H100: any precision whose weights fit, an FP8 cache, the largest batch that fits."""
+    """The fastest bound for one H100: any precision from four bits on that fits, an FP8 cache, the largest batch."""
+    formats = data.table("precisions")
     found = []
-    for precision in data.table("precisions").index:
+    for precision in formats.index[formats["weight_bits"] >= FEWEST_BITS]:
         equations, values = cases.deployment(
             MODEL, GPU, n_gpus=1, precision=precision, kv_precision="fp8", batch=1, **lengths
         )
@@ -159,6 +165,17 @@ def self_hosting() -> dict[str, float]:
     return {claim: in_unit(claim, value) for claim, value in found.items()}
 
 
+def serving() -> dict[str, float]:
+    """Arithmetic of an H100 at work in published maximum-load tests of 70B models, and 64 requests against 16.
+
+    The latter is Llama 3.3 70B on four H100 by the serving model.
+    """
+    equations, values = economics.served("llama_3_3_70b", GPU, batch=64, **_SERVED)
+    many, few = equations({**values, "batch": np.array([64.0, 16.0])}, "replica_output_tokens_per_second")
+    return {"C010": float(np.median(published.achieved_shares(GPU, LARGE))), "C100": float(many / few)}
+
+
+LARGE = (65e9, 80e9)  # parameters of the models that are called 70B
 NEARLY = 0.05  # an exponent this close to one stands for proportion
 TARGET = 0.999  # the availability that the article speaks of (C065)
 
@@ -439,6 +456,185 @@ def workloads() -> dict[str, float]:
         "C172": float(single["prefill_request_seconds"] + single["output_token_seconds"]),
         "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
         "C174": found.saving,
+    }
+
+
+# --- levers ----------------------------------------------------------------------------------------------------------
+
+USUAL = "llama_3_3_70b"
+_REASONING = ("gpqa", "math", "mmlu_pro", "gsm8k", "arc_c")
+_TEACHING = ("aime", "math500", "gpqa", "livecodebench")
+_MIXED = ("mmlu", "hellaswag", "winogrande", "piqa", "arc_e", "arc_c", "nq", "triviaqa", "humaneval", "mbpp", "math",
+          "gsm8k")  # fmt: skip
+_PROMPT = {"tokens": 500, "times": 1000}  # the system prompt of the article's example
+_KEPT, _ACCEPTED = 0.8, 0.9  # the article's cached tokens that are kept, and drafts that are accepted
+
+
+def levers() -> dict[str, float]:
+    """What techniques save: of a 70B model on four H100, of the article's APIs at its prices, and as published."""
+    found = {
+        **_quantized(),
+        **_batched(),
+        **_sized(),
+        **_cached(),
+        **_searched(),
+        **_drafted(),
+        **_mixtures(),
+        **_taught(),
+    }
+    return {claim: in_unit(claim, value) for claim, value in found.items()}
+
+
+def usual(model: str = USUAL, **changes: object) -> pulled.Serving:
+    """A replica of the case that most chapters begin with: FP8 on four H100, 64 sequences."""
+    return techniques.case(model, GPU, **{**_SERVED, "batch": 64, **changes})[1]
+
+
+def _quantized() -> dict[str, float]:
+    """Memory and cost of INT4 against BF16 on A100s, each on the fewest that hold 64 sequences; points lost."""
+    needs = {precision: _weight_gigabytes(precision) for precision in ("bf16", "int4_g128")}
+    lengths = {"input_tokens": 2000, "output_tokens": 500, "batch": 64, "kv_precision": "bf16"}
+    rents = [
+        float(model(values, "rent_usd_per_token"))
+        for model, values in (sizes.smallest_deployment(MODEL, OLDER, precision=each, **lengths) for each in needs)
+    ]
+    points = {each: [cases.published(f"qwen3_8b_{each}_{test}") for test in ("mmlu", "gsm8k", "ceval")] for each in
+              ("bf16", "fp8", "int4_awq", "int4_gptq")}  # fmt: skip
+    losses = 1 - np.array([points[each] for each in ("fp8", "int4_awq", "int4_gptq")]) / points["bf16"]
+    return {
+        "C096": 1 - needs["int4_g128"] / needs["bf16"],
+        "C097": needs["int4_g128"] * units.base_factor("GB"),
+        "C098": 1 - rents[1] / rents[0],
+        "C099": losses.max(),
+        "C154": pulled.RULES({"kept_token_share": _KEPT}, "pruned_memory_share"),
+        "C155": cases.published("keydiff_loss"),
+    }
+
+
+def _batched() -> dict[str, float]:
+    """64 sequences at once against 16."""
+    few, many = (float(pulled.request_usd(usual(batch=batch))) for batch in (16, 64))
+    return {"C100": few / many, "C103": 1 - many / few}
+
+
+def _sized() -> dict[str, float]:
+    """Other models: what they cost against Claude Sonnet, on replicas of one's own, and what they score."""
+    requests = {model: _request(model) for model in ("claude_sonnet_4_6", "deepseek_r1")}
+    small, large = (_smallest_rent(model) for model in ("llama_3_1_8b", MODEL))
+    losses = [1 - _ratio(f"llama_3_1_8b_{test}", f"llama_3_1_70b_{test}") for test in _REASONING]
+    return {
+        "C104": 1 - requests["deepseek_r1"] / requests["claude_sonnet_4_6"],
+        "C107": 1 - _small_request() / requests["claude_sonnet_4_6"],
+        "C108": large / small,
+        "C109": float(np.median(losses)),
+    }
+
+
+def _ratio(one: str, other: str) -> float:
+    return float(cases.published(one) / cases.published(other))
+
+
+def _smallest_rent(model: str) -> float:
+    case = {key: value for key, value in _SERVED.items() if key != "n_gpus"} | {"batch": 64}
+    equations, values = sizes.smallest_deployment(model, GPU, **case)
+    return float(equations(values, "rent_usd_per_token"))
+
+
+def _small_request() -> float:
+    """The article's request at the price that it names for Mistral Small."""
+    equations, values = economics.bought("mistral_small_3_2", vintage="article", **REQUEST)
+    return float(equations(values, "request_usd"))
+
+
+def _cached() -> dict[str, float]:
+    """The example of a prompt of 500 tokens at the article's price; discounts; hits."""
+    discounts = []
+    for provider in ("anthropic", "openai"):
+        sold = prices.offers()
+        sold = sold[(sold["provider"] == provider) & sold["cached_input"].notna()]
+        discounts.append(float((1 - sold["cached_input"] / sold["input"]).median()))
+    _, values = economics.bought("claude_sonnet_4_6", provider="anthropic", vintage="article", **REQUEST)
+    sent = _PROMPT["tokens"] * _PROMPT["times"]
+    plain, cached = (sent * values[f"{kind}_usd_per_token"] for kind in ("input", "cached_input"))
+    return {
+        "C110": min(discounts), "C111": plain, "C112": cached, "C113": 1 - cached / plain,
+        "C187": techniques.hit_shares()[1], "C188": min(discounts),
+    }  # fmt: skip
+
+
+def _middle(claim: str) -> float:
+    """The geometric middle of a claimed range, in its unit."""
+    return float(np.sqrt(np.prod(data.row("claims", claim)[["claimed_low", "claimed_high"]].astype(float))))
+
+
+def _searched() -> dict[str, float]:
+    """A search before the model, at the article's prices for both and the share that services answer so."""
+    spans = {claim: np.sqrt(np.prod(data.row("claims", claim)[["claimed_low", "claimed_high"]].astype(float)))
+             for claim in ("C116", "C117")}  # fmt: skip
+    given = {
+        "found_share": cases.assumed("found_share"),
+        "search_usd": spans["C116"],
+        "large_request_usd": spans["C117"],
+    }
+    return {
+        "C116": cases.published("openai_file_search_usd"),
+        "C117": _request("claude_sonnet_4_6"),
+        "C118": 1 - pulled.RULES(given, "retrieved_request_usd") / given["large_request_usd"],
+    }
+
+
+def _drafted() -> dict[str, float]:
+    """A draft model of 3B beside one of 70B, nine of ten drafts accepted, as many as serve best; early exits."""
+    pairs = [("llama_3_2_3b", USUAL), ("qwen2_5_3b", "qwen2_5_72b")]
+    shares = [techniques.parameters(small)[0] / techniques.parameters(large)[0] for small, large in pairs]
+    plain, draft = usual(), usual("llama_3_2_3b")
+    steps = [float(model(values, "step_seconds")) for model, values in map(pulled.replica, (draft, plain))]
+    given = {"acceptance_share": _ACCEPTED, "draft_cost_share": steps[0] / steps[1]}
+    drafted = [float(pulled.request_usd(plain.but(draft_tokens=float(count), **given))) for count in range(1, 9)]
+    return {
+        "C144": float(np.mean(shares)),
+        "C145": 1 - min(drafted) / float(pulled.request_usd(plain)),
+        "C152": cases.published("calm_saving"),
+    }
+
+
+def _mixtures() -> dict[str, float]:
+    """Experts: the models of the table, and Mixtral 8x22B against a dense model of its size, which uses all of them."""
+    mixed = {
+        key: techniques.parameters(key) for key, cells in data.table("models").iterrows() if cells["moe_ffn_layers"]
+    }
+    near = min(mixed, key=lambda key: abs(np.log(mixed[key][0] / claimed("C148") * 0.25)))
+    served = usual(near)
+    works = [
+        float(model(values, "linear_flops_per_token"))
+        for model, values in map(pulled.replica, (served.but(all_experts=True), served))
+    ]
+    saved = 1 - float(pulled.request_usd(served) / pulled.request_usd(served.but(all_experts=True)))
+    quality = float(np.median([_ratio(f"mixtral_8x7b_{test}", f"llama_2_70b_{test}") for test in _MIXED]))
+    return {
+        "C147": float(np.median([active / total for total, active in mixed.values()])),
+        "C148": mixed[near][1],
+        "C149": saved, "C150": quality, "C189": works[0] / works[1], "C190": saved, "C191": quality,
+    }  # fmt: skip
+
+
+def _taught() -> dict[str, float]:
+    """Routing between the article's dearest and cheapest model, and a distilled model that costs as it says."""
+    large, small = _request("claude_sonnet_4_6"), _small_request()
+    chosen = {name: cases.assumed(name) for name in ("routed_share", "repeated_share", "router_cost_share")}
+    routed = pulled.RULES({"large_request_usd": large, "small_request_usd": small, **chosen}, "routed_request_usd")
+    token = large / sum(REQUEST.values())
+    given = {
+        "training_usd": _middle("C195"),
+        "teacher_usd_per_token": token,
+        "student_usd_per_token": token / _middle("C193"),
+    }
+    kept = [_ratio(f"deepseek_r1_distill_7b_{test}", f"deepseek_r1_{test}") for test in _TEACHING]
+    return {
+        "C192": 1 - routed / large,
+        "C193": _smallest_rent(MODEL) / _smallest_rent("llama_3_1_8b"),
+        "C194": float(np.median(kept)),
+        "C196": pulled.RULES(given, "payback_tokens") / units.base_factor("year"),
     }
 
 

@@ -23,7 +23,7 @@ from IPython.display import display
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from costlib import cases, data, figures, freshness, quotes, render, units
+from costlib import cases, data, figures, freshness, quotes, render, units, verdicts
 from costlib.data import Fact
 from costlib.equations import Equation, Model
 from costlib.errors import InputError, near
@@ -354,18 +354,6 @@ def worked(model: Model, values: Mapping[str, Any], *targets: str) -> None:
 
 # --- claims ----------------------------------------------------------------------------------------------------------
 
-TOLERANCE = 0.05  # a claim reproduces when our value is within this share of its range
-
-
-def verdict(low: float, high: float, value: float) -> tuple[str, float]:
-    """How a claimed range compares with our value: the verdict, and by what factor the claim is off (1 if it holds)."""
-    if low * (1 - TOLERANCE) <= value <= high * (1 + TOLERANCE):
-        return "reproduces", 1.0
-    if value > high == 0 or value * low < 0 or value == 0 < low:
-        return "contradicted by public data", float("inf")
-    factor = low / value if value < low else value / high
-    return "off by factor", factor
-
 
 def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, caption: str) -> int:
     """Show claims of the article beside `ours` (values by claim, in the claim's unit), each with its remark.
@@ -375,28 +363,13 @@ def claims(ours: Mapping[str, float], remarks: Mapping[str, str], name: str, cap
     rows, held = [], 0
     for key, remark in remarks.items():
         cells = data.row("claims", key)
-        low, high, unit = float(cells["claimed_low"]), float(cells["claimed_high"]), data.text(cells, "unit")
-        high = float("inf") if pd.isna(high) else high  # the article names no upper end
-        kind, factor = verdict(low, high, ours[key])
+        kind, factor = verdicts.verdict(cells, ours[key])
         held += factor == 1
-        found = kind if factor in (1, float("inf")) else f"off {units.number(factor, 2)} times"
-        claimed = _in_unit(low, unit) if low == high else _range(_in_unit(low, unit), _in_unit(high, unit))
-        claimed = f"above {_in_unit(low, unit)}" if high == float("inf") else claimed
-        rows.append((key, cells["paraphrase"], claimed, _in_unit(ours[key], unit), found, remark))
+        found = f"off {units.number(factor, 2)} times" if kind == "off by factor" else kind
+        value = verdicts.in_unit(ours[key], data.text(cells, "unit"))
+        rows.append((key, cells["paraphrase"], verdicts.quoted(cells), value, found, remark))
     table(rows, ("claim", "what the article says", "claimed", "ours", "verdict", "why"), name, caption, numeric=[2, 3])
     return held
-
-
-def _range(low: str, high: str) -> str:
-    """Two quoted values as a range, with their unit said once."""
-    amount, _, unit = low.partition(" ")
-    return f"{amount if unit and high.endswith(f' {unit}') else low} to {high}"
-
-
-def _in_unit(value: float, unit: str) -> str:
-    """A value of a claim's unit for people: an SI prefix where the unit has none."""
-    wanted = unit if units.base_factor(unit) != 1 else None
-    return " ".join(units.quote(value, unit, wanted)).removesuffix("/GPU").strip()
 
 
 # --- footer ----------------------------------------------------------------------------------------------------------
@@ -413,7 +386,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
     ages = _ages(facts, getattr(run, "price_date", None))
     said = (
         f"*Run with* {chosen}.",
-        f"*Facts* from {tables}, checked {_span(facts)}.",
+        f"*Facts* from {tables}{_span(facts)}.",
         *ages,
         f"*Computed with* {programs}.",
     )
@@ -422,7 +395,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
 
 def _span(facts: Iterable[Fact]) -> str:
     dates = sorted({fact.date for fact in facts if fact.date})
-    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f", checked {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
 
 
 def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:

@@ -64,13 +64,19 @@ def accelerator(gpu: str, precision: str) -> dict[str, Fact]:
     A precision that the GPU has no unit for is computed at FP16, as engines do.
     """
     found = data.facts("accelerators", gpu)
-    wanted = data.row("precisions", precision)["compute_precision"]
-    peak = found.get(f"dense_{wanted}_teraflops") or found.get("dense_fp16_teraflops")
+    computed = compute_precision(gpu, precision)
+    peak = found.get(f"dense_{computed}_teraflops")
     if peak is None:
-        raise InputError(f"data/accelerators.csv knows no dense peak of {gpu} for arithmetic in {wanted} or FP16")
+        raise InputError(f"data/accelerators.csv knows no dense peak of {gpu} for arithmetic in {precision} or FP16")
     bandwidth = found["memory_gigabytes_per_second"]
     held = found.get("reported_mebibytes") or found["memory_gigabytes"]
     return {f.quantity: f for f in (peak, bandwidth, held)}
+
+
+def compute_precision(gpu: str, precision: str) -> str:
+    """What arithmetic with weights of `precision` runs in on `gpu`: FP16 where the GPU has no unit for it."""
+    wanted = data.row("precisions", precision)["compute_precision"]
+    return wanted if f"dense_{wanted}_teraflops" in data.facts("accelerators", gpu) else "fp16"
 
 
 def assumed(name: str, level: str = "central") -> Fact:

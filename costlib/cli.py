@@ -62,8 +62,27 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--rounds", type=int, default=20, help="rounds of which the least time counts (default: 20)")
     own.add_argument("--library", metavar="NAME", help="numpy or torch (default: torch if it is installed)")
     own.set_defaults(run=_measure)
+    many = commands.add_parser("predict", help="predict speeds and latencies of a table of serving configurations")
+    many.add_argument("rows", type=Path, help="CSV with a row per configuration; the columns are in the README")
+    many.add_argument("-o", "--output", type=Path, required=True, help="CSV to write, a row per row")
+    many.set_defaults(run=_predict)
+    fitted = commands.add_parser("calibrate", help="fit the serving model's constants to data/measurements.csv anew")
+    fitted.set_defaults(run=_calibrate)
+    audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
+    audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
+    audit.set_defaults(run=_audit)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from costlib import audit  # it loads every chapter's computations
+
+    found = audit.export()
+    found.to_csv(options.output, index=False, lineterminator="\n")
+    counts = found["verdict"].replace("", "not answered").value_counts()
+    print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -112,6 +131,24 @@ def _measure(options: argparse.Namespace) -> int:
         path = data.package()[table].path
         frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
         print(path)
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from costlib import predict  # scipy and the tables of the model take a while to load
+
+    found = predict.predict(predict.read(options.rows), progress=True)
+    predict.write(found, options.output)
+    without = int(found["predicted"].isna().sum())
+    print(f"{options.output}  ({len(found):,} rows, {without:,} of them with a reason instead of a prediction)")
+    return 0
+
+
+def _calibrate(_: argparse.Namespace) -> int:
+    from costlib import validation
+
+    for name, rows in validation.calibrate(progress=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
+        print(f"data/{name}  ({rows} rows)")
     return 0
 
 

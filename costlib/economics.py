@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from costlib import availability, cases, data, prices, uncertainty, units
+from costlib import availability, calibration, cases, data, intervals, prices, serving, uncertainty, units
 from costlib.breakeven import Staircase
 from costlib.equations import Model
-from costlib.models import api, egress, hosting, memory, serving
+from costlib.models import api, egress, hosting, memory
 
 ASSUMED = (
-    "bandwidth_efficiency", "compute_efficiency", "prefill_efficiency", "layer_seconds", "sequence_seconds",
     "batch_penalty_share",
     "peak_to_mean_ratio", "warm_pool_share", "labor_usd_per_hour", "labor_hours_per_month",
     "labor_hours_per_month_per_gpu", "setup_hours", "amortization_months", "overhead_usd_per_month",
@@ -30,23 +28,50 @@ NODE_GPUS = 8  # GPUs that fail together because they sit in one server
 
 
 def hosted(
-    model: str, gpu: str, *, usd_per_gpu_second: float | None = None, contract: str = "on_demand", **given: Any
+    model: str,
+    gpu: str,
+    *,
+    usd_per_gpu_second: float | None = None,
+    contract: str = "on_demand",
+    engine: str = "vllm",
+    **given: Any,
 ) -> tuple[Model, dict[str, Any]]:
-    """The equations and values for serving `model` on rented `gpu`: `cases.deployment` with speeds, prices and people.
+    """The equations and values for serving `model` on rented `gpu`: `served` with prices and people.
 
     `given` holds what `cases.deployment` takes (batch, lengths, precision, vintage) and any quantity to override, above
     all ``demand_tokens_per_second``. Without `usd_per_gpu_second` the median quote for `contract` is taken.
     """
     overrides = {name: given.pop(name) for name in (*ASSUMED, *RELIABILITY) if name in given}
-    equations, values = cases.deployment(model, gpu, **given)
+    equations, values = served(model, gpu, engine=engine, **given)
     if usd_per_gpu_second is None:
         usd_per_gpu_second = values.get("usd_per_gpu_second") or dependable(prices.rental(gpu, contract), contract)
     values |= {name: cases.assumed(name) for name in (*ASSUMED, *RELIABILITY)} | overrides
     values["usd_per_gpu_second"] = usd_per_gpu_second
-    equations = equations + serving.EQUATIONS + hosting.EQUATIONS
+    equations = equations + hosting.EQUATIONS
     if "demand_tokens_per_second" in values:
         values = with_spares(equations, values)
     return equations, values
+
+
+def served(model: str, gpu: str, *, engine: str = "vllm", **given: Any) -> tuple[Model, dict[str, Any]]:
+    """The equations and values for serving steady batches of `model` on `gpu`: `cases.deployment` with measured speeds.
+
+    The constants are those of `engine` on this GPU; how far the throughput may be off is one factor, central 1, whose
+    range is measured on configurations left out of the fit.
+    """
+    kind, _ = cases.shape(model)
+    _, values = cases.deployment(model, gpu, **given)
+    precision = given.get("precision", "bf16")
+    computed = cases.compute_precision(gpu, precision)
+    unpacked = computed == "fp16" and data.row("precisions", precision)["weight_bits"] < 16
+    constants = calibration.constants(engine, gpu, computed, weight_only=unpacked, experts=kind["experts"])
+    error = serving.measured_fact("throughput_error_factor", intervals.throughput_error()[1])
+    linked = serving.hardware(gpu, computed)["interconnect_bytes_per_second"]
+    plain = {**serving.PLAIN, "pipeline_parallel": 1.0, "interconnect_bytes_per_second": linked}
+    filled = {"experts_per_token": 0.0, "moe_ffn_layers": 0.0}
+    return serving.replica("steady", **kind), {
+        **filled, **plain, **constants, "throughput_error_factor": error, **values,
+    }  # fmt: skip
 
 
 def dependable(price: float, contract: str) -> float:
@@ -102,6 +127,8 @@ def triples(values: dict[str, Any], gpu: str | None = None, contract: str = "on_
         for name, value in values.items()
         if isinstance(value, data.Fact) and value.kind == "assumed" and name not in CHOSEN
     }
+    if isinstance(values.get("throughput_error_factor"), data.Fact):
+        found["throughput_error_factor"] = intervals.throughput_error()
     bought = values.get("usd_per_gpu")
     if isinstance(bought, data.Fact):
         quotes = prices.purchase_rows(data.row(bought.table, bought.key)["gpu"])["usd_per_gpu"]
@@ -265,28 +292,3 @@ def moved(
     for name, value in given.items():
         cases.check(name, value)
     return Model(*memory.equations_for(**kind), *egress.EQUATIONS), {**values, **given}
-
-
-CHOSEN_ON = {"model": "llama_3_1_70b", "gpu": "h100_sxm_80gb", "precision": "fp8", "n_gpus": 4}
-
-
-def speed_errors() -> pd.DataFrame:
-    """Modelled over published speeds, less one (`error`), for the rows of data/published_speeds.csv.
-
-    The rows `CHOSEN_ON`, which the form of the speed model was chosen on, are left out.
-
-    At maximum load, so with the largest batch that memory holds. Rows whose weights leave no room for a sequence are
-    left out.
-    """
-    rows = []
-    for key, cells in data.table("published_speeds").iterrows():
-        if all(cells[name] == value for name, value in CHOSEN_ON.items()):
-            continue
-        given = {name: int(cells[name]) for name in ("n_gpus", "input_tokens", "output_tokens")}
-        stored = {"precision": cells["precision"], "kv_precision": cells["precision"]}
-        equations, values = hosted(cells["model"], cells["gpu"], usd_per_gpu_second=1.0, batch=1, **given, **stored)
-        batch = equations(cases.at_full_length(values), "largest_batch")
-        if batch >= 1:
-            speed = equations({**values, "batch": batch}, "replica_output_tokens_per_second")
-            rows.append({"row": key, "gpu": cells["gpu"], "error": speed / cells["output_tokens_per_second"] - 1})
-    return pd.DataFrame(rows)

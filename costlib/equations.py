@@ -3,13 +3,13 @@
 An equation is a documented function whose name is the quantity it defines and whose parameters are the quantities it
 needs. Its body runs once, on symbols; LaTeX, numbers, JavaScript, the unit check and the derivatives all come from the
 expression that it returns. Bodies use ``+ - * / **``, `Max` and `Min` of
-this module, and sympy's `ceiling`, `floor`, `log` and `Piecewise`.
+this module, and sympy's `ceiling`, `floor`, `log`, `exp` (of pure numbers) and `Piecewise`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -228,6 +228,8 @@ def _unit_of(expr: Expr, known: Mapping[sp.Symbol, Any], where: str) -> Any:
         return inner[0]
     if isinstance(expr, sp.log):
         return _unit_of_logarithm(expr, inner[0], where)
+    if isinstance(expr, sp.exp) and inner[0].dimensionless:
+        return inner[0]
     raise InputError(f"{where}: {type(expr).__name__} has no place in an equation")
 
 
@@ -315,6 +317,16 @@ class Model:
         order = self._sorted(targets or self.by_name, given)
         used = (q.name for name in order for q in self.by_name[name].uses if q.value is None)
         return list(dict.fromkeys(name for name in used if name not in order))
+
+    def independent(self, *targets: str, of: Iterable[str], given: Sequence[str] | Mapping = ()) -> list[str]:
+        """The quantities computed for `targets`, in order, that do not depend on any quantity `of` the named."""
+        touched, free = set(of), []
+        for name in self._sorted(targets, given):
+            if any(q.name in touched for q in self.by_name[name].uses):
+                touched.add(name)
+            else:
+                free.append(name)
+        return free
 
     def _require_equations(self, targets: Sequence[str], given: Sequence[str] | Mapping) -> None:
         for target in targets:

@@ -186,7 +186,7 @@ def _remember(job: Job, tables: Iterable[str]) -> None:
 
 
 def _work_off(jobs: Sequence[Job]) -> Iterator[str]:
-    """Execute `jobs` in processes of their own, forked from this one with all that they import, longest first."""
+    """Execute `jobs` in processes of their own, forked from this one with all that they import."""
     for module in sorted((data.ROOT / "costlib").rglob("*.py")):
         importlib.import_module(".".join(module.relative_to(data.ROOT).with_suffix("").parts).removesuffix(".__init__"))
     fork, began = multiprocessing.get_context("fork"), time.perf_counter()

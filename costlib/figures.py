@@ -369,7 +369,7 @@ def waterfall(steps: Sequence[tuple[str, float]], x_label: str, color: str = "se
             start = 0.0 if whole else before
             fill = COLORS[color] if whole else COLORS["overhead"]
             axes.barh(row, total - start, left=start, height=0.62, color=fill, alpha=0.9)
-            text = number(total) if whole else f"+{number(total - before)}"
+            text = number(total) if whole else f"{'+' if total >= before else '−'}{number(abs(total - before))}"
             _note(axes, text, (max(total, start), row), "data", (5, 0), color if whole else "overhead", va="center")
             before = total
         axes.set_yticks(range(len(steps)), [name for name, _ in steps])
@@ -377,6 +377,80 @@ def waterfall(steps: Sequence[tuple[str, float]], x_label: str, color: str = "se
         axes.set_xlim(0, max(total for _, total in steps) * 1.18)
         axes.grid(axis="y", visible=False)
         _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
+def evidence(
+    rows: Sequence[str],
+    spans: Sequence[tuple[float, float, float]],
+    claims: Sequence[tuple[float, float] | None],
+    marks: Sequence[Sequence[float]],
+    x_label: str,
+    least: float = -100.0,
+) -> Figure:
+    """One row per item, in per cent: our range with its middle, the range claimed above it, published marks below.
+
+    What lies left of `least` is drawn at the edge.
+    """
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.3 + 0.5 * len(rows))}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        figure.supxlabel(x_label, fontsize=10)
+        drawn: dict[str, object] = {}
+        for row, ((low, middle, high), claim, points) in enumerate(zip(spans, claims, marks, strict=True)):
+            ends = np.maximum([low, high], least)
+            drawn["ours"] = axes.plot(ends, [row, row], color=COLORS["self"], linewidth=7, alpha=0.35)[0]
+            axes.plot([max(middle, least)], [row], "o", color=COLORS["self"], markersize=5.5)
+            _note(axes, f"{middle:.0f}".replace("-", "−"), (max(high, least), row), "data", (6, 0), "self", va="center")
+            if claim:
+                style = {"color": COLORS["overhead"], "linewidth": 3, "marker": "|", "markersize": 9}
+                drawn["the article"] = axes.plot(claim, [row - 0.28] * 2, **style)[0]
+            if len(points):
+                at = np.maximum(points, least)
+                style = {"color": COLORS["idle"], "markersize": 5, "markerfacecolor": "none", "markeredgewidth": 1.4}
+                drawn["published"] = axes.plot(at, [row + 0.28] * len(at), "D", **style)[0]
+        axes.axvline(0, color=COLORS["idle"], linewidth=1.2)
+        axes.set_xlim(max(axes.get_xlim()[0], least * 1.04), max(axes.get_xlim()[1], 100) * 1.02)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.45, -0.6)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        for between in range(1, len(rows)):
+            axes.axhline(between - 0.5, color=COLORS["grid"], alpha=0.35, linewidth=0.6)
+        figure.legend(drawn.values(), drawn, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+        _plain_ticks(axes.xaxis, axes.get_xlim())
+    return figure
+
+
+def pairs(names: Sequence[str], values: np.ndarray, gain: str, loss: str) -> Figure:
+    """A number for every pair, below the diagonal: cells in the color `gain` above zero, `loss` below, by their size.
+
+    NaN leaves a cell empty with a cross.
+    """
+    count = len(names) - 1
+    largest = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 1.0
+    with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 2.0 + 0.33 * count), "axes.grid": False}):
+        figure = Figure()
+        axes = figure.add_subplot()
+        for row, column in ((r, c) for r in range(1, count + 1) for c in range(r)):
+            value = values[row, column]
+            if np.isnan(value):
+                axes.text(column, row, "×", ha="center", va="center", fontsize=9, color=COLORS["idle"])
+                continue
+            cell = mpl.patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, linewidth=0)
+            depth = float(np.sqrt(abs(value) / largest)) if largest else 0.0
+            cell.set(facecolor=COLORS[gain if value > 0 else loss], alpha=0.06 + 0.5 * depth)
+            axes.add_patch(cell)
+            text = f"{abs(value):.0f}"
+            sign = "" if text == "0" else "+" if value > 0 else "−"
+            axes.text(column, row, sign + text, ha="center", va="center", fontsize=8)
+        axes.set_xticks(range(count), names[:-1], rotation=90, fontsize=8.5)
+        axes.set_yticks(range(1, count + 1), names[1:], fontsize=8.5)
+        axes.set_xlim(-0.5, count - 0.5)
+        axes.set_ylim(count + 0.5, 0.5)
+        axes.tick_params(length=0)
+        for side in axes.spines.values():
+            side.set_visible(False)
     return figure
 
 

@@ -68,6 +68,10 @@ def _share(name: str, symbol: str, meaning: str, above: bool = False) -> Quantit
     return Quantity(name, "", symbol, meaning, high=1.0, above=above, quoted="%")
 
 
+def _factor(name: str, symbol: str, meaning: str) -> Quantity:
+    return Quantity(name, "", symbol, meaning, low=1.0)
+
+
 def _of(word: str) -> str:
     return rf"_{{\mathrm{{{word}}}}}"
 
@@ -305,25 +309,246 @@ _ROOFLINE = (
 )
 
 _SERVING = (
-    _share(
-        "bandwidth_efficiency", r"\eta" + _of("mem"), "share of peak memory bandwidth that decode reaches", above=True
+    Quantity("one_gpu", "GPU", "1", "a single GPU", value=1.0),
+    Quantity("activation_bytes", "byte/token", "2", "bytes of one number of a token between layers", value=2.0),
+    Quantity(
+        "allreduces_per_layer",
+        "",
+        "2",
+        "sums over all GPUs per layer: after attention, and after the feed-forward network",
+        value=2.0,
     ),
-    _share("compute_efficiency", r"\eta" + _of("dec"), "share of peak arithmetic that decode reaches", above=True),
-    _share("prefill_efficiency", r"\eta" + _of("pre"), "share of peak arithmetic that prefill reaches", above=True),
+    Quantity("ring_passes", "", "2", "times that a ring moves the data: to add up, and to hand out", value=2.0),
+    Quantity(
+        "pipeline_chunk_tokens",
+        "token",
+        "512",
+        "prompt tokens that a pipeline hands from stage to stage at once",
+        value=512.0,
+    ),
+    Quantity(
+        "tokens_per_step_plain", "token", "1", "the token that each sequence gains in a step without drafts", value=1.0
+    ),
+    # how a replica is spread over GPUs
+    _positive("pipeline_parallel", "", r"n_{\mathrm{pp}}", "stages that the layers are divided among", whole=True),
+    _positive("stage_gpus", "GPU", "G" + _of("stage"), "GPUs that share each layer of one stage"),
+    _positive("tensor_parallel", "", r"n_{\mathrm{tp}}", "parts that each layer is split into"),
+    Quantity("allreduce_hops", "", "h" + _of("ar"), "rounds of messages of a sum over the GPUs of a stage"),
+    _positive("cache_gpus", "GPU", "G" + _of("kv"), "GPUs that share the cache of one sequence without copies"),
+    Quantity(
+        "allreduce_seconds_per_token",
+        "s/token",
+        "t" + _of("ar"),
+        "time to add up one token's numbers over the GPUs, in all layers",
+    ),
+    Quantity(
+        "routing_seconds_per_token",
+        "s/token",
+        "t" + _of("rt"),
+        "time to bring a token to its experts and back, in all layers",
+    ),
+    # constants of engines and GPUs, measured
+    _share(
+        "weight_bandwidth_efficiency",
+        r"\eta" + _of("w"),
+        "share of peak memory bandwidth reached when reading weights",
+        above=True,
+    ),
+    _share(
+        "cache_bandwidth_efficiency",
+        r"\eta" + _of("kv"),
+        "share of peak memory bandwidth reached when reading the cache",
+        above=True,
+    ),
+    _share(
+        "decode_compute_efficiency", r"\eta" + _of("dec"), "share of peak arithmetic that decode reaches", above=True
+    ),
+    _share(
+        "prefill_compute_efficiency", r"\eta" + _of("pre"), "share of peak arithmetic that prefill reaches", above=True
+    ),
+    _share(
+        "link_efficiency", r"\eta" + _of("link"), "share of the link's bandwidth that sums over GPUs reach", above=True
+    ),
+    Quantity("step_overhead_seconds", "s", "t_0", "fixed time per pass through the model"),
+    Quantity("layer_seconds", "s", "t" + _of("lay"), "fixed time per layer and pass"),
     Quantity("sequence_seconds", "s", "t" + _of("seq"), "fixed time per sequence and decode step"),
-    Quantity("layer_seconds", "s", "t" + _of("lay"), "fixed time per layer and decode step"),
+    Quantity(
+        "streaming_seconds",
+        "s",
+        "t" + _of("str"),
+        "further time per sequence and step where answers are streamed to clients",
+    ),
+    Quantity("request_overhead_seconds", "s", "t" + _of("rq"), "fixed time per request before its prompt is processed"),
+    Quantity(
+        "allreduce_latency_seconds", "s", "t" + _of("hop"), "time of one round of messages, for the sums of one layer"
+    ),
+    _positive("chunk_budget_tokens", "token", "c", "most prompt tokens that one step takes on"),
+    _factor(
+        "attention_cost_factor",
+        r"\phi" + _of("att"),
+        "time of attention arithmetic in prefill over that of matrix arithmetic",
+    ),
+    _factor(
+        "dequantization_factor",
+        r"\phi" + _of("dq"),
+        "time of arithmetic with low-bit weights that are unpacked first, over that with plain ones",
+    ),
+    _factor(
+        "low_precision_factor",
+        r"\phi" + _of("lp"),
+        "time of low-precision arithmetic over what its own peak and the usual share allow",
+    ),
+    _factor("expert_compute_factor", r"\phi" + _of("exp"), "time of arithmetic with experts over that of dense layers"),
+    Quantity(
+        "expert_routing_moves",
+        "",
+        r"\phi" + _of("mv"),
+        "times that a token's numbers pass through memory for each of its experts",
+    ),
+    Quantity("pipeline_bubble_share", "", r"\phi" + _of("pp"), "time added per further pipeline stage", quoted="%"),
+    _share(
+        "overlap_share", r"\omega", "share of arithmetic and memory traffic that overlap when the queue is never empty"
+    ),
+    _share("queue_share", r"\phi" + _of("cq"), "share of the other requests' prompts that a new request waits for"),
+    _share(
+        "interference_share",
+        r"\phi" + _of("it"),
+        "share of the prompts processed meanwhile that the stated time per token contains",
+    ),
+    _factor(
+        "burst_time_factor",
+        r"\phi" + _of("burst"),
+        "time of requests that come all at once over that of a steady state",
+    ),
+    _factor(
+        "burst_token_factor",
+        r"\phi" + _of("bt"),
+        "time per output token of requests that come all at once over that of a steady state",
+    ),
+    _factor(
+        "server_time_factor",
+        r"\phi" + _of("srv"),
+        "time under MLPerf's limits of the Server scenario over that of Offline",
+    ),
+    _factor(
+        "interactive_time_factor",
+        r"\phi" + _of("ia"),
+        "time under MLPerf's limits of the Interactive scenario over that of Offline",
+    ),
+    _positive("throughput_error_factor", "", r"\epsilon" + _of("thr"), "real over modelled throughput"),
+    # the workload of a replica
+    _positive("concurrency", "", "C", "requests that clients keep in flight per replica"),
+    _positive("burst_requests", "", "N" + _of("burst"), "requests that come all at once per replica"),
+    _positive("arrival_rate", "1/s", r"\lambda_r", "requests that arrive per second and replica"),
+    _positive("test_requests", "", "N" + _of("test"), "requests of a whole test per replica"),
+    _positive("max_sequences", "", r"B_{\mathrm{cap}}", "sequences that the engine takes on at most"),
+    _share("prefix_hit_share", r"h" + _of("pre"), "share of a prompt found in the replica's cache"),
+    _positive("computed_input_tokens", "token", r"S_{\mathrm{new}}", "tokens of one prompt that are not in the cache"),
+    Quantity("draft_tokens", "token", r"\gamma_d", "tokens that a draft model proposes per step"),
+    Quantity("acceptance_share", "", r"\alpha", "share of proposed tokens that are accepted", high=0.999, quoted="%"),
+    Quantity(
+        "draft_cost_share", "", "c" + _of("d"), "time of one pass of the draft model over that of the model", quoted="%"
+    ),
+    _positive(
+        "verified_tokens_per_step",
+        "token",
+        r"\tau" + _of("ver"),
+        "tokens that each sequence puts through the model per step",
+    ),
+    _positive("beams", "", "b" + _of("beam"), "sequences that are decoded side by side for one answer"),
+    # times of a step
+    Quantity("weight_read_seconds", "s", "t" + _of("w"), "time to read the weights of one step"),
+    Quantity(
+        "fixed_step_seconds", "s", "t" + _of("fix"), "time of a step that depends neither on bytes nor on arithmetic"
+    ),
+    Quantity("cache_seconds_per_sequence", "s", "t" + _of("kv"), "time to read one sequence's cache"),
+    Quantity("arithmetic_seconds_per_sequence", "s", "t" + _of("c"), "time of one sequence's arithmetic"),
+    Quantity(
+        "communication_seconds_per_sequence",
+        "s",
+        "t" + _of("com"),
+        "time to move one sequence's numbers between GPUs and experts",
+    ),
+    Quantity("sequence_step_seconds", "s", "t" + _of("s"), "time that one more sequence adds to a step"),
     _positive("step_seconds", "s", "t" + _of("step"), "time of one decode step as achieved"),
+    # times of prompts
+    _positive("prompts_per_pass", "", "m" + _of("pass"), "prompts that are processed in one pass"),
+    _positive(
+        "full_pass_seconds",
+        "s",
+        "t" + _of("pass"),
+        "time of a pass that reads all weights, without what its tokens add",
+    ),
+    _positive("prefill_seconds_per_token", "s/token", "t" + _of("pt"), "time that a prompt token adds to a pass"),
     _positive("prefill_request_seconds", "s", "t" + _of("req"), "time to process one prompt as achieved"),
+    _positive("first_prefill_seconds", "s", "t" + _of("first"), "time to process one prompt that is alone in its pass"),
+    _positive("pipeline_speedup", "", "v" + _of("pp"), "prompts per second with pipeline stages over those without"),
+    _positive(
+        "prompt_tokens_per_second",
+        "token/s",
+        "R" + _of("pre"),
+        "prompt tokens per second of one replica that only processes prompts",
+    ),
+    # sequences together
+    _positive(
+        "full_layer_tokens",
+        "token",
+        r"\Lambda" + _of("full"),
+        "cached tokens of a sequence with its whole answer, added up over layers",
+    ),
+    Quantity("cache_room_bytes", "byte", "M" + _of("kv"), "memory that the weights leave to the cache"),
+    _positive("cache_sequences", "", r"B_{\mathrm{kv}}", "sequences whose cache fits with their whole answers"),
+    _positive("in_flight", "", "B" + _of("fly"), "sequences that a replica works on"),
+    _positive("decoding_sequences", "", "B" + _of("dec"), "of these, sequences that gain a token in a step"),
+    _positive("pipeline_wave", "", "p" + _of("w"), "stages that have work"),
+    _positive(
+        "token_cycle_seconds",
+        "s/token",
+        "t" + _of("cyc"),
+        "time per output token of one sequence, all prompts that arrive meanwhile included",
+    ),
+    _positive("request_seconds", "s", "t" + _of("ans"), "time for which a request takes a place in the batch"),
+    _positive("requests_per_second_limit", "1/s", r"\mu_{\max}", "most requests per second of one replica"),
+    _positive("burst_step_seconds", "s", "t" + _of("bst"), "time of a decode step, on average over a burst"),
+    # what users and owners see
     _positive("output_token_seconds", "s/token", "t" + _of("tpot"), "time per output token of one sequence (TPOT)"),
+    _positive("inter_token_seconds", "s", "t" + _of("itl"), "time between two deliveries to one user (ITL)"),
+    _positive("time_to_first_token", "s", "t" + _of("ttft"), "time from the request to its first token (TTFT)"),
+    _positive("answer_seconds", "s", "t" + _of("e2e"), "time from the request to its last token"),
     _positive(
         "replica_output_tokens_per_second", "token/s", "R" + _of("out"), "output tokens per second of one replica"
     ),
     _positive(
         "replica_tokens_per_second", "token/s", "R", "input and output tokens per second of one replica at full load"
     ),
+    _positive("user_tokens_per_second", "token/s", "R" + _of("user"), "output tokens per second that one user sees"),
+    _positive(
+        "decoding_tokens_per_second",
+        "token/s",
+        "R" + _of("dec"),
+        "output tokens per second of all replicas while answers come",
+    ),
+    _positive(
+        "deployment_prompt_tokens_per_second",
+        "token/s",
+        r"R^{\mathrm{pre}}" + _of("all"),
+        "prompt tokens per second of all replicas that only process prompts",
+    ),
+    _positive("gpu_output_tokens_per_second", "token/s/GPU", "R" + _of("gpu"), "output tokens per second and GPU"),
+    _positive(
+        "deployment_output_tokens_per_second", "token/s", "R" + _of("all"), "output tokens per second of all replicas"
+    ),
+    _positive(
+        "deployment_tokens_per_second",
+        "token/s",
+        "R" + _of("sum"),
+        "input and output tokens per second of all replicas",
+    ),
     _positive("gpu_seconds_per_output_token", "GPU*s/token", "g" + _of("out"), "GPU time that an output token takes"),
     _positive("gpu_seconds_per_input_token", "GPU*s/token", "g" + _of("in"), "GPU time that an input token takes"),
-    _positive("output_token_weight", "", r"\omega", "GPU time of an output token over that of an input token"),
+    _positive(
+        "output_token_weight", "", r"\omega" + _of("out"), "GPU time of an output token over that of an input token"
+    ),
 )
 
 _API = (
@@ -725,6 +950,92 @@ _WAITING = (
     Quantity("worthwhile_price_multiple", "", "m^{*}", "price of a faster service over the slower one, at most"),
 )
 
+_LEVERS = (
+    # one request on a replica of one's own
+    _positive("request_gpu_seconds", "GPU*s", "T" + _of("req"), "GPU time of one request, prompt and answer"),
+    _positive("served_request_usd", "USD", "c" + _of("own"), "rent for one request on replicas of one's own"),
+    _share("exit_share", "q" + _of("exit"), "share of tokens that leave the model before its last layer"),
+    _share("exit_depth_share", "d" + _of("exit"), "share of the layers that such a token passes"),
+    _share("computed_layer_share", "s" + _of("lay"), "share of the layers that a token passes, on average"),
+    _share("read_layer_share", "r" + _of("lay"), "share of the layers that a step has to read, on average"),
+    _share("kept_token_share", "k" + _of("kv"), "share of a sequence's tokens whose cache is kept"),
+    _share("pruned_memory_share", "s" + _of("prune"), "share of a sequence's cache that pruning frees"),
+    _share("low_precision_share", "s" + _of("low"), "share of the layers that are kept in fewer bits"),
+    _positive("narrow_request_usd", "USD", "c" + _of("few"), "rent for a request if all layers have few bits"),
+    _positive("wide_request_usd", "USD", "c" + _of("many"), "rent for a request if no layer has few bits"),
+    _positive("mixed_request_usd", "USD", "c" + _of("mix"), "rent for a request if some layers have few bits"),
+    # another model for some requests
+    _positive("large_request_usd", "USD", "c" + _of("L"), "cost of a request at the large model"),
+    _positive("small_request_usd", "USD", "c" + _of("S"), "cost of a request at the small model"),
+    Quantity(
+        "router_cost_share",
+        "",
+        "c" + _of("rt"),
+        "cost of choosing a model over that of a request at the large one",
+        quoted="%",
+    ),
+    _share("routed_share", "s" + _of("easy"), "share of requests that the router sends to the small model"),
+    _share("repeated_share", "s" + _of("rep"), "share of these that the large model has to answer again"),
+    _positive("routed_request_usd", "USD", "c" + _of("route"), "cost of a request with routing, on average"),
+    Quantity(
+        "breakeven_routed_share",
+        "",
+        "s" + _of("easy") + "^{*}",
+        "share of requests from which on routing pays",
+        quoted="%",
+    ),
+    _positive("search_usd", "USD", "c" + _of("find"), "price of one search"),
+    _share("found_share", "h" + _of("find"), "share of requests for which a search finds the answer"),
+    _positive("retrieved_request_usd", "USD", "c" + _of("ret"), "cost of a request if a search comes first"),
+    Quantity("breakeven_search_usd", "USD", "c" + _of("find") + "^{*}", "price of a search up to which it pays"),
+    _positive("training_usd", "USD", "K" + _of("train"), "cost of distilling a model, once"),
+    _positive(
+        "teacher_usd_per_token",
+        "USD/token",
+        "c" + _of("teach"),
+        "cost of a token of the large model",
+        quoted=_PER_MILLION,
+    ),
+    _positive(
+        "student_usd_per_token",
+        "USD/token",
+        "c" + _of("stud"),
+        "cost of a token of the distilled model",
+        quoted=_PER_MILLION,
+    ),
+    _positive("payback_tokens", "token", "V" + _of("pay"), "tokens after which distilling has paid for itself"),
+    # a provider's cache
+    _positive(
+        "prompt_requests_per_second",
+        "1/s",
+        r"\lambda" + _of("pre"),
+        "requests per second that begin with the same tokens",
+    ),
+    _positive("cache_life_seconds", "s", "t" + _of("life"), "time for which a cache keeps what is not used"),
+    _share("reuse_share", "h" + _of("api"), "share of requests that find their beginning in the provider's cache"),
+    _share("cache_discount_share", "d" + _of("hit"), "discount on input found in the provider's cache"),
+    Quantity(
+        "cache_write_premium",
+        "",
+        "w" + _of("miss"),
+        "surcharge on input that is written to the provider's cache",
+        quoted="%",
+    ),
+    Quantity(
+        "cached_prefix_tokens",
+        "token",
+        "S" + _of("pre"),
+        "tokens at the beginning of a prompt that many requests share",
+    ),
+    Quantity("plain_request_usd", "USD", "c" + _of("list"), "list price of a request"),
+    _positive("prefixed_request_usd", "USD", "c" + _of("cached"), "price of a request whose beginning is cached"),
+    _share(
+        "breakeven_reuse_share",
+        "h" + _of("api") + "^{*}",
+        "share of requests that must find their beginning for a cache to pay",
+    ),
+)
+
 _DECISION = (
     Quantity(
         "fixed_usd_per_second",
@@ -755,7 +1066,8 @@ _DECISION = (
 
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
-    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _DECISION,
+    _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _LEVERS,
+    _DECISION,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

@@ -93,8 +93,12 @@ def _size(model: str) -> tuple[float, float]:
 
 def without(gpu: str, **given: Any) -> dict[str, float]:
     """The exponent of dense models in all weights if caches or the fixed times, or both, took no time."""
-    cut = {"bytes_per_cached_number": _NOTHING, "layer_seconds": _NOTHING, "sequence_seconds": _NOTHING}
-    parts = {"caches": ["bytes_per_cached_number"], "fixed": ["layer_seconds", "sequence_seconds"], "both": list(cut)}
+    fixed = [
+        "step_overhead_seconds", "layer_seconds", "allreduce_latency_seconds", "sequence_seconds",
+        "request_overhead_seconds",
+    ]  # fmt: skip
+    cut = dict.fromkeys(["bytes_per_cached_number", *fixed], _NOTHING)
+    parts = {"caches": ["bytes_per_cached_number"], "fixed": fixed, "both": list(cut)}
     found = {}
     for name, chosen in parts.items():
         frame = served(gpu, **given, **{each: cut[each] for each in chosen})

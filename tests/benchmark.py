@@ -152,6 +152,38 @@ def main() -> None:
     checked, plain = priced()
     print(f"usage log, {ROWS:,} rows of CSV, checked and priced: {checked:.1f} s, {checked / plain:.2f} times the")
     print(f"time of a plain loop over the same file with one price and no checks, {plain:.1f} s")
+    configurations(copied / SCENARIOS)
+
+
+CONFIGURATIONS = 1_000_000
+
+
+def configurations(copied: float) -> None:
+    """The serving model at a million configurations: latencies, throughput and what fits in memory.
+
+    `copied` is the time to copy one scenario, measured just before, which the result is a multiple of.
+    """
+    random = np.random.default_rng(0)
+    equations, values = economics.served(
+        "llama_3_3_70b", "h100_sxm_80gb", n_gpus=4, batch=32, input_tokens=2000, output_tokens=500
+    )
+    varied = {
+        "batch": (1, 512), "input_tokens": (100, 16_000), "output_tokens": (50, 2_000), "n_gpus": (1, 16),
+        "peak_flops_per_second": (1e14, 2.5e15), "memory_bytes_per_second": (3e11, 8e12),
+        "bytes_per_parameter": (0.5, 2), "weight_bandwidth_efficiency": (0.3, 1),
+        "prefill_compute_efficiency": (0.2, 0.8), "layer_seconds": (1e-6, 1e-4),
+    }  # fmt: skip
+    targets = ("time_to_first_token", "output_token_seconds", "replica_output_tokens_per_second", "cache_sequences")
+    shape = equations.independent(*targets, of=varied)
+    fixed = equations.evaluate(values, *shape)
+    chain = equations.compile(*targets, given=[*varied, *shape])
+    drawn = {name: random.uniform(low, high, CONFIGURATIONS) for name, (low, high) in varied.items()}
+    scenarios = {name: drawn.get(name, fixed.get(name)) for name in chain.inputs}
+    took = best(lambda: sweep.run(chain, scenarios))
+    print(
+        f"a million configurations served: {took:.2f} s on all cores,"
+        f" {took / (copied * CONFIGURATIONS):.0f} times as long as copying a scenario above"
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlib import article, book, data, economics, market, premium, prices
+from costlib import article, book, calibration, data, economics, market, premium, prices
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import api
@@ -171,12 +171,20 @@ def served(model="llama_3_3_70b", **given):
 
 def test_the_weight_of_an_output_token_by_hand():
     equations, values = served()
+    c = calibration.constants("vllm", "h100_sxm_80gb", "fp8")
     # 69.5e9 weights of the layers and the output table in bytes, 64 caches of 2,250 tokens of 163,840 bytes
-    memory = (68.45e9 + 2.1e9 + 64 * 2250 * 163_840) / (4 * 3.35e12 * 0.8)
-    arithmetic = 64 * (2 * 69.5e9 + 4 * 64 * 128 * 80 * 2250) / (4 * 1979e12 * 0.45)
-    step = memory + arithmetic + 80 * 30e-6 + 64 * 15e-6
-    prompt = 2000 * 139.5e9 / (4 * 1979e12 * 0.5)
-    assert equations(values, "output_token_weight") == pytest.approx((step / 64) / (prompt / 2000), rel=0.02)
+    read = (68.45e9 + 2.1e9) / (4 * 3.35e12 * c["weight_bandwidth_efficiency"])
+    caches = 64 * 2250 * 163_840 / (4 * 3.35e12 * c["cache_bandwidth_efficiency"])
+    linear, peak = c["low_precision_factor"], 4 * 1979e12
+    arithmetic = (2 * 69.5e9 * linear + 4 * 64 * 128 * 80 * 2250) / (peak * c["decode_compute_efficiency"])
+    summed = 2 * 80 * 8192 * 2 * (2 * 3 / 4) / (450e9 * c["link_efficiency"])  # a token over four GPUs
+    fixed = c["step_overhead_seconds"] + 80 * (c["layer_seconds"] + 2 * c["allreduce_latency_seconds"])
+    step = read + caches + 64 * (arithmetic + summed + c["sequence_seconds"]) + fixed
+    token = 2 * 68.45e9 * linear + c["attention_cost_factor"] * 4 * 64 * 128 * 80 * 1000
+    token = token / (peak * c["prefill_compute_efficiency"]) + summed
+    token += 163_840 / (4 * 3.35e12 * c["cache_bandwidth_efficiency"])
+    prompt = 2000 * token + (read + fixed) * max(2000 / c["chunk_budget_tokens"], 1 / 64)
+    assert equations(values, "output_token_weight") == pytest.approx((step / 64) / (prompt / 2000), rel=0.01)
 
 
 @pytest.mark.parametrize("model", ["llama_3_3_70b", "deepseek_v3", "gpt_oss_120b"])

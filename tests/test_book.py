@@ -217,19 +217,6 @@ def test_a_notebook_can_be_started_again_after_its_cells_have_run(name):
 # --- verdicts on claims -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "value", "kind", "factor"),
-    [
-        (100, 100, 100, "reproduces", 1), (100, 100, 95.3, "reproduces", 1), (100, 100, 105, "reproduces", 1),
-        (100, 200, 150, "reproduces", 1), (100, 100, 50, "off by factor", 2), (100, 100, 200, "off by factor", 2),
-        (100, 200, 50, "off by factor", 2), (100, 200, 400, "off by factor", 2),
-        (40, 40, 0.8192, "off by factor", 48.828125),
-    ],
-)  # fmt: skip
-def test_a_claim_reproduces_within_its_range_or_is_off_by_a_factor(low, high, value, kind, factor):
-    assert book.verdict(low, high, value) == (kind, pytest.approx(factor))
-
-
 def test_claims_stand_beside_our_values(screen):
     book.claims({"C016": 0.8192, "C019": 3.35}, {"C016": "eight heads", "C019": "datasheet"}, "tab-c", "Claims.")
     first, second = screen.text.splitlines()[-3:-1]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from costlib import article, book, data, forecasts, gpu_history, history, run_costs, trends
+from costlib import article, data, forecasts, gpu_history, history, run_costs, trends, verdicts
 from costlib.errors import InputError
 
 # --- series that are known -------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def test_an_open_model_that_nobody_hosts_is_named():
 def test_what_became_of_the_articles_prices():
     ours = article.price_trends()
     assert ours["C176"] == 0 and ours["C177"] == 0
-    assert book.verdict(0.9, 0.9, ours["C176"])[0] == "contradicted by public data"
+    assert verdicts.verdict(data.row("claims", "C176"), ours["C176"])[0] == "contradicted by public data"
     assert ours["C200"] == pytest.approx(1.5)
     assert ours["C204"] == pytest.approx(60 / 0.07)
     assert set(np.unique(article.sold_then("C199"))) == {20.0, 60.0}
