@@ -232,7 +232,7 @@ def curves(names: Names, about: Case, volumes: np.ndarray) -> tuple[list[figures
             early = last[-1] < len(volumes) - 1
             lines.append(figures.Line("" if early else label, y, color, dashed))
             x = float(volumes[last[-1]]) * decision.MONTH / 1e9
-            ends += [figures.Point(label, x, float(y[last[-1]]), color, hollow=True)] if early else []
+            ends += [figures.Point(label, x, float(y[last[-1]]), color, hollow=True, offset=(7, -12))] if early else []
     return lines, ends, found
 
 

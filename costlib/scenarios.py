@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlib import cases, data, drivers, economics, intervals, loads, prices, sweep, uncertainty, units
+from costlib import cases, data, drivers, economics, loads, prices, sweep, uncertainty, units
 from costlib.decision import KINDS, Case, overflow_price
 from costlib.deployments import Deployments, deployments
 from costlib.equations import Model
@@ -52,13 +52,8 @@ def sample(count: int = COUNT, seed: int = SEED, peak: float | None = None) -> S
     lengths from published means, all else from the triangles of the assumptions.
     """
     random = np.random.default_rng(seed)
-    triples = {
-        **economics.triples(_many().values),
-        "batch": _triple("batch"),
-        "cache_hit_share": _triple("cache_hit_share"),
-    }
-    triples |= {name: lengths(name) for name in ("input_tokens", "output_tokens")}
-    triples |= {name: _triple(name) for name in economics.OWNED}
+    triples = _unknown() | {name: lengths(name) for name in ("input_tokens", "output_tokens")}
+    triples |= {name: _triple(name) for name in ("batch", "cache_hit_share")}
     drawn = uncertainty.draw(triples, count, seed)
     low, _, high = _triple("demand_tokens_per_second")
     drawn["demand_tokens_per_second"] = np.exp(random.uniform(np.log(low), np.log(high), count))
@@ -72,6 +67,11 @@ def sample(count: int = COUNT, seed: int = SEED, peak: float | None = None) -> S
         first + place(random.random(count), offers[chosen]), random.integers(len(SHAPES), size=count),
         random.random(count),
     )  # fmt: skip
+
+
+def _unknown() -> dict[str, tuple[float, float, float]]:
+    """Low, central and high of what is not known of a deployment and of owned hardware before there is one."""
+    return {**economics.triples(_many().values), **{name: _triple(name) for name in economics.OWNED}}
 
 
 def _triple(name: str) -> tuple[float, float, float]:
@@ -249,9 +249,8 @@ SERVICE = (
 
 def _quick(taken: Sample, offered: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a reader sees who knows the service and the API, and for all else takes one GPU and the assumptions."""
-    known = {
-        name: each if name in SERVICE else np.full(len(each), _central(name)) for name, each in taken.drawn.items()
-    }
+    middles = {name: middle for name, (_, middle, _) in _unknown().items()}
+    known = {name: each if name in SERVICE else np.full(len(each), middles[name]) for name, each in taken.drawn.items()}
     middle = Sample(known, taken.model, taken.offer, taken.shape, np.full(len(taken.seller), 0.5))
     one = fleets(middle, _many(), (USUAL_GPU,), USUAL_ROOMS)
     volume, hosted = known["demand_tokens_per_second"], _hosting(one).min(axis=(0, 2))
@@ -259,12 +258,6 @@ def _quick(taken: Sample, offered: dict[str, np.ndarray]) -> dict[str, np.ndarra
         world: np.stack([volume * price, hosted, _hybrid(one, price).min(axis=(0, 2))]).argmin(axis=0)
         for world, price in offered.items()
     }
-
-
-def _central(name: str) -> float:
-    """The middle value of what is drawn: an assumption, or the measured error of the speed."""
-    middle = intervals.throughput_error()[1] if name == "throughput_error_factor" else cases.assumed(name)
-    return float(middle)
 
 
 # --- one reader ------------------------------------------------------------------------------------------------------
@@ -286,8 +279,9 @@ def search(about: Case, model: str, precision: str, load: str, vintage: str = "c
     For a steady month at the volume of today; `about` says which kinds are ruled out.
     """
     many, values = deployments((model,), gpus(), (precision,), vintage), {"cache_hit_share": 0.0, **about.values}
-    names = {*economics.triples(many.values), *SERVICE, *economics.OWNED, "availability_target"}
-    known = {name: np.array([float(values.get(name, _or_assumed(name)))]) for name in names}
+    middles = {name: middle for name, (_, middle, _) in _unknown().items()}
+    names = {*middles, *SERVICE, "availability_target"}
+    known = {name: np.array([float(values[name] if name in values else middles[name])]) for name in names}
     known["batch_penalty_share"] = np.maximum(known["batch_penalty_share"], 1 - about.within)
     shape = SHAPES.index(load) if load in SHAPES else 0
     taken = Sample(known, np.array([0]), np.array([0]), np.array([shape]), np.array([0.5]))
@@ -302,10 +296,6 @@ def search(about: Case, model: str, precision: str, load: str, vintage: str = "c
         if np.isfinite(price):
             found["hybrid"] = _cheapest(every, _hybrid(every, np.array([price])), about)
     return found
-
-
-def _or_assumed(name: str) -> float:
-    return cases.assumed(name) if name in data.table("assumptions").index else 0.0
 
 
 def _cheapest(every: Fleet, bills: np.ndarray, about: Case) -> Best:
