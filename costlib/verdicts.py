@@ -115,6 +115,12 @@ def worded(claim: Mapping[str, Any]) -> str:
     return f"{claim['verdict']} ({units.number(off, 2)})" if off > 1 else str(claim["verdict"])
 
 
+def place(claim: Mapping[str, Any]) -> str:
+    """A link to the chapter that answers the claim, in MyST; nothing where none does."""
+    chapter = claim["chapter"]
+    return "" if pd.isna(chapter) else f"{{doc}}`{chapter.replace('_', ' ')} <{chapter}>`"
+
+
 def _unit(claim: Mapping[str, Any]) -> str:
     return "" if is_statement(claim) or pd.isna(claim["unit"]) else str(claim["unit"])
 
