@@ -27,9 +27,9 @@ def speed(equations: Model, values: dict[str, Any], batch: float | None = None) 
     A measured speed holds for the batch of `values`; other batches, and each request, are then faster or slower than
     modelled in the same proportion, which is the second number (1 where the speed is modelled).
     """
-    request = float(values["input_tokens"] + values["output_tokens"]) / float(values["output_tokens"])
     sizes = np.array([float(values["batch"]), float(values["batch"] if batch is None else batch)])
-    own, wanted = sizes * request / equations({**values, "batch": sizes}, "output_token_seconds")
+    modelled = {name: value for name, value in values.items() if name != "replica_tokens_per_second"}
+    own, wanted = np.broadcast_to(equations({**modelled, "batch": sizes}, "replica_tokens_per_second"), 2)
     pace = float(equations(values, "replica_tokens_per_second")) / own
     return float(wanted * pace), float(pace)
 

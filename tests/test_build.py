@@ -99,10 +99,10 @@ def test_the_two_ways_to_execute_leave_the_same_notebook(tmp_path):
 EVERY = """
 import sys
 from pathlib import Path
-from costlib import execute
+from costlib import execute, machine
 folder = Path(sys.argv[1])
 execute.CACHE = folder / "cache"
-sys.exit(bool(execute.run_all(sys.argv[2:], folder / "executed", {})))
+sys.exit(bool(execute.run_all(sys.argv[2:], folder / "executed", {"machine_name": machine.PUBLISHED})))
 """
 
 
