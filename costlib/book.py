@@ -386,7 +386,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
     ages = _ages(facts, getattr(run, "price_date", None))
     said = (
         f"*Run with* {chosen}.",
-        f"*Facts* from {tables}{_span(facts)}.",
+        f"*Facts* from {tables}" + (f", checked {_span(facts)}." if any(fact.date for fact in facts) else "."),
         *ages,
         f"*Computed with* {programs}.",
     )
@@ -395,7 +395,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
 
 def _span(facts: Iterable[Fact]) -> str:
     dates = sorted({fact.date for fact in facts if fact.date})
-    return f", checked {' to '.join(dict.fromkeys((dates[0], dates[-1])))}" if dates else ""
+    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
 
 
 def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
