@@ -104,19 +104,25 @@ def tables() -> str:
 
 
 _HIDDEN = ("note", "checked_on", "date")
-_MOST_ROWS = 60  # of a table that grows with time
+_MOST_ROWS = 40  # of a long table
 
 
 def _newest(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows to show: all of a short table, the newest of a long one with dates."""
-    if "date" not in frame or len(frame) <= 2 * _MOST_ROWS:
+    """The rows to show: all of a short table, the newest of a long one with dates, the first of another long one."""
+    if len(frame) <= 2 * _MOST_ROWS:
         return frame
-    return frame.sort_values("date", ascending=False, kind="stable").head(_MOST_ROWS)
+    dated = frame.sort_values("date", ascending=False, kind="stable") if "date" in frame else frame
+    return dated.head(_MOST_ROWS)
 
 
 def _count(frame: pd.DataFrame) -> str:
     shown = len(_newest(frame))
-    return f"{len(frame)} rows." if shown == len(frame) else f"The newest {shown} of {len(frame)} rows."
+    which = "newest" if "date" in frame else "first"
+    return (
+        f"{len(frame)} rows."
+        if shown == len(frame)
+        else f"The {which} {shown} of {len(frame)} rows; all are in the file."
+    )
 
 
 def _rows(about: data.Table, frame: pd.DataFrame) -> list[str]:
