@@ -162,7 +162,7 @@ def test_the_article_case_is_what_a_hand_computes(ours, claim):
 
 def test_the_fastest_case_on_one_gpu_is_the_best_of_all_precisions(ours):
     with (data.FOLDER / "precisions.csv").open(encoding="utf-8") as file:
-        formats = list(csv.DictReader(file))
+        formats = [each for each in csv.DictReader(file) if float(each["weight_bits"]) >= 4]
     room, speeds = 81_559 * 2**20 * 0.9, []
     for each in formats:
         scale = float(each["scale_bits"] or 0) / float(each["scale_group_parameters"] or 1)

@@ -110,7 +110,8 @@ def test_javascript_computes_what_numpy_computes(run, kind):
 
 
 def test_javascript_of_every_equation_alone_computes_what_numpy_computes(run):
-    models = [Model(made) for made in pages.every_equation()]
+    every = (made for made in pages.every_equation() if any(each.value is None for each in made.uses))
+    models = [Model(made) for made in every]  # without those that say one constant is another
     givens = [drawn(model, 50, seed) for seed, model in enumerate(models)]
     found = run([[render.javascript(model), rows(given)] for model, given in zip(models, givens, strict=True)])
     for model, given, results in zip(models, givens, found, strict=True):
