@@ -569,12 +569,10 @@ def _middle(claim: str) -> float:
 
 def _searched() -> dict[str, float]:
     """A search before the model, at the article's prices for both and the share that services answer so."""
-    spans = {claim: np.sqrt(np.prod(data.row("claims", claim)[["claimed_low", "claimed_high"]].astype(float)))
-             for claim in ("C116", "C117")}  # fmt: skip
     given = {
         "found_share": cases.assumed("found_share"),
-        "search_usd": spans["C116"],
-        "large_request_usd": spans["C117"],
+        "search_usd": _middle("C116"),
+        "large_request_usd": _middle("C117"),
     }
     return {
         "C116": cases.published("openai_file_search_usd"),

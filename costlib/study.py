@@ -160,8 +160,8 @@ def levels(label: str, kind: str, name: str) -> Input:
 def length(label: str, name: str) -> Input:
     """Tokens of a request (`name`), between the least and the greatest of the published means."""
     triple = lengths(name)
-    draw = lambda points: {name: triangle(*triple, points[0])}  # noqa: E731
-    return Input(label, "work", _span(name, triple), "`workload_facts`", draw)
+    about, table = _span(name, triple), "`workload_facts`"
+    return Input(label, "work", about, table, lambda points: {name: triangle(*triple, points[0])})
 
 
 def _span(name: str, triple: tuple[float, float, float]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import cases, data, economics, prices, serving
+from costlib import cases, data, economics, prices, published, serving
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.levers import Lever, Serving, assumed, replica, saving
@@ -207,29 +207,7 @@ def _published_exits() -> tuple[float, ...]:
 
 
 def _published_batch() -> tuple[float, ...]:
-    return tuple(speedup_saving(each) for each in throughput_ratios({"16"}, {"64"}))
-
-
-@functools.cache
-def _sweeps() -> tuple[dict[str, float], ...]:
-    """Throughputs of measured configurations that differ in nothing but the requests at once, by that number."""
-    frame = data.table("measurements")
-    frame = frame[frame["metric"].isin(["total_tokens_per_s_total", "output_tokens_per_s_total"])]
-    same = ["model", "gpu", "n_gpus", "tp", "precision", "engine", "engine_version", "input_tokens", "output_tokens",
-            "metric", "source"]  # fmt: skip
-    groups = frame.groupby(same, dropna=False)
-    return tuple(dict(zip(each["batch_or_concurrency"].astype(str), each["value"], strict=True)) for _, each in groups)
-
-
-def throughput_ratios(before: set[str], after: set[str]) -> list[float]:
-    """How many times more tokens per second were measured with one of `after` requests at once than with `before`."""
-    pairs = [
-        (sweep[few], sweep[many])
-        for sweep in _sweeps()
-        for few in before & sweep.keys()
-        for many in after & sweep.keys()
-    ]
-    return [many / few for few, many in pairs]
+    return tuple(map(speedup_saving, published.gains(16, lambda requests: requests == 64)["gain"]))
 
 
 # --- an API's cache --------------------------------------------------------------------------------------------------

@@ -44,11 +44,14 @@ def values(sizes, **more):
 # --- the transformer --------------------------------------------------------------------------------------------------
 
 
+def normed(x, scale):
+    return x / np.sqrt((x**2).mean() + 1e-6) * scale
+
+
 def scores_by_loops(model, sequence):
     """Scores of the next token, computed for every token and head by itself, without a cache."""
     sizes, head = model.sizes, model.sizes["head_dim"]
     group = sizes["n_heads"] // sizes["n_kv_heads"]
-    normed = lambda x, scale: x / np.sqrt((x**2).mean() + 1e-6) * scale  # noqa: E731
     state = [model.table[token].astype(float) for token in sequence]
     for layer in model.layers:
         inner = [normed(x, layer["attention_norm"]) for x in state]
