@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
-from costlib import sensitivity
+from costlib import data, sensitivity
 from costlib.sensitivity import Shares, Sobol
 from costlib.study import KINDS, Study
 from costlib.uncertainty import LEVELS
@@ -54,7 +53,7 @@ def _falling(found: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
-@functools.cache
+@data.derived
 def answer(study: Study, count: int = COUNT) -> Answer:
     """The answer for `study`, from ``count * (inputs + 2)`` evaluations for Sobol and about as many for Shapley."""
     indices = sensitivity.sobol(study, study.groups, count)

@@ -21,6 +21,7 @@ from costlib import (
     market,
     prices,
     published,
+    quotes,
     sizes,
     techniques,
     units,
@@ -41,6 +42,7 @@ def claimed(claim: str) -> float:
     return units.to_base(float(cells["claimed_low"]), data.text(cells, "unit"))
 
 
+@quotes.set_aside()
 def roofline() -> dict[str, float]:
     """Arithmetic, memory and bandwidth of a 70B model on an H100 with 2,000 prompt and 500 answer tokens."""
     lengths = {"input_tokens": 2000, "output_tokens": 500}
@@ -94,15 +96,14 @@ SOLD = {"claude_sonnet_4_6": "anthropic", "gpt_4_1": "openai", "deepseek_r1": "d
 REQUEST = {"input_tokens": 1000, "output_tokens": 300}
 
 
+@quotes.set_aside()
 def api_pricing() -> dict[str, float]:
     """Prices of three models at their developers, the market's premium, and the article's request at its own prices."""
     listed = {
-        (model, kind): float(prices.offer(model, provider, public=True)[kind])
-        for model, provider in SOLD.items()
-        for kind in _KINDS
+        (model, kind): float(prices.offer(model, provider)[kind]) for model, provider in SOLD.items() for kind in _KINDS
     }
     request = {model: _request(model) for model in SOLD}
-    offered = market.requests(public=True, **REQUEST)
+    offered = market.requests(**REQUEST)
     return {
         **dict(zip(("C028", "C029", "C030", "C031", "C032", "C033"), listed.values(), strict=True)),
         "C034": float(offered.loc[offered["stands"], "output_premium"].median()),
@@ -121,6 +122,7 @@ def _request(model: str) -> float:
     return equations(values, "request_usd")
 
 
+@quotes.set_aside()
 def egress() -> dict[str, float]:
     """Traffic prices of the named providers, and one copy of a 70B model in BF16 at the article's price."""
     equations, values = economics.moved(MODEL, precision="bf16", provider="AWS", vintage="article")
@@ -140,6 +142,7 @@ def egress() -> dict[str, float]:
 _SERVED = {"n_gpus": 4, "precision": "fp8", "kv_precision": "fp8", "input_tokens": 2000, "output_tokens": 500}
 
 
+@quotes.set_aside()
 def self_hosting() -> dict[str, float]:
     """One H100 at the article's rent and speed, what stands around it, and what the market asks now."""
     equations = Model(*hosting.EQUATIONS)
@@ -165,6 +168,7 @@ def self_hosting() -> dict[str, float]:
     return {claim: in_unit(claim, value) for claim, value in found.items()}
 
 
+@quotes.set_aside()
 def serving() -> dict[str, float]:
     """Arithmetic of an H100 at work in published maximum-load tests of 70B models, and 64 requests against 16.
 
@@ -211,6 +215,7 @@ _CLASS_CLAIMS = {
 }  # fmt: skip
 
 
+@quotes.set_aside()
 def model_sizes() -> dict[str, float]:
     """Cost by class of size: the median model on H100s in FP8 at usual load, and the median offer of hosts."""
     case = {key: value for key, value in _SERVED.items() if key != "n_gpus"} | {"batch": 64}
@@ -296,6 +301,7 @@ def _cheaper(api: list[float], host: list[float]) -> str:
     return f"API, {units.number(factor, 2)} times" if factor > 1 else f"hosting, {units.number(1 / factor, 2)} times"
 
 
+@quotes.set_aside()
 def scale_tiers() -> dict[str, float]:
     """The three scales under the article's own inputs, against the dearest of its models; rent is due in full."""
     small, medium, large = (scale(name) for name in _SCALES)
@@ -330,6 +336,7 @@ def _setup_usd() -> float:
     return float(Model(*hosting.EQUATIONS)(labor, "setup_usd"))
 
 
+@quotes.set_aside()
 def horizons() -> dict[str, float]:
     """Setup, break-even in a year and saving in five, at the article's rent and its dearest API, at steady prices."""
     cells = data.row("claims", "C166")
@@ -354,6 +361,7 @@ _READS, _WRITES = "azure_code", "azure_conversation"  # two products of which on
 MONITORED = "gpt_4_1"  # the model that both of them ask
 
 
+@quotes.set_aside()
 def monitoring() -> dict[str, float]:
     """What a product pays that has 60% of the tokens, if it mostly reads and the other product also writes."""
     share = claimed("C159")
@@ -407,6 +415,7 @@ def cheapest_by_developer() -> float:
     return float(own["input"].groupby(developer).min().median())
 
 
+@quotes.set_aside()
 def price_trends() -> dict[str, float]:
     """What became of the prices that the article names, and of what it foresees for 2026."""
     own = history.named()
@@ -433,6 +442,7 @@ def price_trends() -> dict[str, float]:
 _BUSY = 0.95  # load share of a replica that is run as cheaply as can be; at half of it a token costs twice as much
 
 
+@quotes.set_aside()
 def workloads() -> dict[str, float]:
     """Four equal loads at the article's large scale, GPT-4.1 against a 70B model on H100s; latency at one replica."""
     demand = claimed("C086")
@@ -470,6 +480,7 @@ _PROMPT = {"tokens": 500, "times": 1000}  # the system prompt of the article's e
 _KEPT, _ACCEPTED = 0.8, 0.9  # the article's cached tokens that are kept, and drafts that are accepted
 
 
+@quotes.set_aside()
 def levers() -> dict[str, float]:
     """What techniques save: of a 70B model on four H100, of the article's APIs at its prices, and as published."""
     found = {
@@ -644,6 +655,7 @@ _LEVERS = {
 }  # fmt: skip
 
 
+@quotes.set_aside()
 def driver_ranking() -> dict[str, float]:
     """What each lever of the article's tiers saves at most, all else varying: a buyer's levers, and a host's."""
     found = {"buyer": answers.swings(drivers.buyer()), "host": answers.swings(drivers.host())}

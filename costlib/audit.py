@@ -6,16 +6,16 @@ function per chapter. Nothing here knows a single claim.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 
 import pandas as pd
 
-from costlib import article, data, statements, verdicts
+from costlib import article, data, quotes, statements, verdicts
 
 
-@functools.cache
+@data.derived
+@quotes.set_aside()
 def answers() -> pd.DataFrame:
     """Our `value` for every claim that a chapter answers, in the claim's unit, and that `chapter`; indexed by claim.
 

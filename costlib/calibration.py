@@ -254,7 +254,7 @@ def _pools(columns: list[tuple[str, str, str]]) -> list[np.ndarray]:
 # --- the committed tables --------------------------------------------------------------------------------------------
 
 
-@functools.cache
+@data.derived
 def measurements() -> tuple[pd.DataFrame, Rows, np.ndarray]:
     """The rows of data/measurements.csv that can be read and computed: the table, the rows, and the values."""
     frame = data.table("measurements")
@@ -267,7 +267,7 @@ def measurements() -> tuple[pd.DataFrame, Rows, np.ndarray]:
     return frame, Rows(parsed[finite].reset_index(drop=True)), frame["value"].to_numpy(float)
 
 
-@functools.cache
+@data.derived
 def committed() -> Calibration:
     """The calibration of data/calibration.csv."""
     table = data.table("calibration")

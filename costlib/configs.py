@@ -7,7 +7,6 @@ another.
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from typing import Any
@@ -179,12 +178,12 @@ def _precision(found: dict[str, Any], notes: list[str], text: str, engine: str) 
     found["weight_only"] = bool(stored["weight_bits"] < 16 and found["compute_precision"] == "fp16")
 
 
-@functools.cache
+@data.derived
 def _about(table: str, key: str) -> dict[str, Any]:
     return data.row(table, key).to_dict()
 
 
-@functools.cache
+@data.derived
 def _units(gpu: str) -> set[str]:
     """The precisions that the units of an accelerator work in."""
     known = data.facts("accelerators", gpu)
@@ -346,6 +345,6 @@ def _length(found: dict[str, Any], notes: list[str], name: str, text: str) -> fl
     return mean
 
 
-@functools.cache
+@data.derived
 def _means() -> dict[str, float]:
     return data.table("workload_facts")["value"].astype(float).to_dict()

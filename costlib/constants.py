@@ -7,7 +7,6 @@ which they add up, with the variance of the sum: covariances included.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ WIDTH = 1.645  # standard deviations on each side of the middle nine tenths of a
 MOVE = 0.01  # relative change with which the effect of a constant is measured
 
 
-@functools.cache
+@data.derived
 def covariance() -> np.ndarray:
     """Covariance of the columns of `calibration.committed` around the committed estimates, by Gauss and Newton.
 

@@ -6,7 +6,6 @@ chain, so that a million draws over all of them are a few sweeps over long array
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import economics, sweep
+from costlib import data, economics, sweep
 from costlib.equations import Chain, Model
 from costlib.models import drivers, hosting
 
@@ -82,7 +81,7 @@ def _speeds(kind: _Kind, values: dict[str, Any]) -> dict[str, np.ndarray]:
     return {"n_gpus": n_gpus, "batch": batch, **dict(zip(_SPEEDS, solved, strict=True))}
 
 
-@functools.cache
+@data.derived
 def deployments(
     models: Sequence[str], gpus: Sequence[str], precisions: Sequence[str], vintage: str = "current"
 ) -> Deployments:

@@ -5,7 +5,6 @@ Each is a `Study` of the cost of a token over everything that moves it.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +63,7 @@ def offered(also: str = "", vintage: str = "current") -> pd.DataFrame:
     return found.assign(cheapest=cheapest).sort_values(["cheapest", "api_model", "asked"], ignore_index=True)
 
 
-@functools.cache
+@data.derived
 def buyer(also: str = "", vintage: str = "current") -> Study:
     """Who buys tokens from an API: any model on offer (and `also`), from any of those who sell it."""
     offers = offered(also, vintage)
@@ -144,7 +143,7 @@ def _speed(many: Deployments) -> Input:
     return spread("speed reached", "unknown", rest, (many.values[name].source for name in rest))
 
 
-@functools.cache
+@data.derived
 def host(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
     """Who rents GPUs and runs an open model for one service of their own; `model` and `gpu` are among the choices."""
     models, gpus = hosted_models(model), rented_gpus(gpu)
@@ -216,9 +215,8 @@ class Rents:
         quotes = np.full((len(gpus), len(prices.CONTRACTS), len(KNOTS)), np.nan)
         for row, (gpu, contracts) in enumerate(zip(gpus, known, strict=True)):
             for column, contract in enumerate(contracts):
-                keys = prices.rental_rows(gpu, contract).index
-                asked = [data.fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in keys]
-                quotes[row, column] = economics.dependable(1.0, contract) * np.quantile(asked, KNOTS)
+                asked = np.quantile(prices.rents(gpu, contract), KNOTS)
+                quotes[row, column] = economics.dependable(1.0, contract) * asked
             if vintage == "article" and "usd_per_gpu_second" in (said := cases.article_inputs(gpu)):
                 quotes[row] = said["usd_per_gpu_second"]
         return cls(np.array([len(each) for each in known]), quotes)
@@ -235,7 +233,7 @@ class Rents:
 # --- who sells tokens ------------------------------------------------------------------------------------------------
 
 
-@functools.cache
+@data.derived
 def provider(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
     """Who owns a large fleet and serves open models to many customers; GPUs are those whose price is known."""
     models, gpus = hosted_models(model), tuple(each for each in rented_gpus(gpu) if economics.owned(each))

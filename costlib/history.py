@@ -6,8 +6,6 @@ the date as a decimal year.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pandas as pd
 
@@ -26,7 +24,7 @@ LEVELS = {  # named after the first model that reached them
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
+@data.derived
 def token_prices() -> pd.DataFrame:
     """Mixed prices of every model at every provider, one row per day with a row in the table."""
     frame = data.table("api_token_prices")

@@ -7,7 +7,6 @@ leaving sources, GPUs, models or engines out whole.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -82,7 +81,7 @@ def _factor(errors: np.ndarray, known: Mapping[str, np.ndarray]) -> float:
     return widening(errors[usable], {name: each[usable] for name, each in known.items()})
 
 
-@functools.cache
+@data.derived
 def committed() -> tuple[pd.DataFrame, dict[str, float]]:
     """The quantiles by class, and the widenings by what is new, of data/prediction_errors.csv."""
     table = data.table("prediction_errors").set_index("name")
@@ -90,7 +89,7 @@ def committed() -> tuple[pd.DataFrame, dict[str, float]]:
     return classed[["rows", *QUANTILES]], table.loc[table["kind"] == "widening", "factor"].to_dict()
 
 
-@functools.cache
+@data.derived
 def measured() -> dict[str, set[str]]:
     """The GPUs, models and engines that the constants are fitted to."""
     _, rows, _ = calibration.measurements()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -55,7 +54,7 @@ def _rows() -> pd.DataFrame:
     return data.table("api_token_prices")[list(COLUMNS)].astype({"usd_per_million_tokens": object})
 
 
-@functools.cache
+@data.derived
 def _listed() -> pd.DataFrame:
     return _table(_rows())
 

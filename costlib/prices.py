@@ -187,13 +187,20 @@ def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
     return rental(gpu, contract)
 
 
+def rents(
+    gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
+) -> list[Fact]:
+    """The quotes of `rental_rows` in USD per GPU-second, cheapest first."""
+    rows = rental_rows(gpu, contract, provider_class, on)
+    return [_fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
+
+
 def rental_range(
     gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
 ) -> tuple[float, float, float]:
     """The ends of the middle `COVERED` of the quotes for `gpu`, and their median between, in USD per GPU-second."""
-    rows = rental_rows(gpu, contract, provider_class, on)
-    facts = [_fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
-    low, middle, high = np.quantile(facts, ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2))
+    asked = rents(gpu, contract, provider_class, on)
+    low, middle, high = np.quantile(asked, ((1 - COVERED) / 2, 0.5, (1 + COVERED) / 2))
     return float(low), float(middle), float(high)
 
 

@@ -6,6 +6,7 @@ fits a model or a GPU it goes before all public prices.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import functools
@@ -216,7 +217,23 @@ def _halves(found: list[Quote]) -> Iterator[str]:
 def given() -> list[Quote]:
     """The quotes in force: the newest of each provider, item and kind in the file that the environment names."""
     path = os.environ.get(QUOTES)
-    return list(_given(path)) if path else []
+    return list(_given(path)) if path and not _aside else []
+
+
+_aside: list[bool] = []  # as long as it holds something, quotes are not in force
+
+
+@contextlib.contextmanager
+def set_aside() -> Iterator[None]:
+    """Compute with public prices alone, as what is said of the article must be. Also decorates functions."""
+    forget = data.forget if given() else lambda: None  # results with the quotes do not hold without them, and back
+    forget()
+    _aside.append(True)
+    try:
+        yield
+    finally:
+        _aside.pop()
+        forget()
 
 
 @functools.cache

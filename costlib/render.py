@@ -52,7 +52,20 @@ def _quantity(made: Equation, name: str) -> Quantity:
 
 def _latex(made: Equation, symbols: Mapping[str, str], times: str | None = None) -> str:
     names = {sp.Symbol(name, nonnegative=True): text for name, text in symbols.items()}
-    return sp.latex(made.expr, symbol_names=names, order="none", mul_symbol=times, ln_notation=True)
+    ones = {sp.Symbol(q.name, nonnegative=True) for q in made.uses if q.value == 1}
+    return sp.latex(_without(made.expr, ones), symbol_names=names, order="none", mul_symbol=times, ln_notation=True)
+
+
+def _without(expr: sp.Expr, ones: set[sp.Symbol]) -> sp.Expr:
+    """The expression without factors and divisors among `ones`, which only carry a unit."""
+    if not ones & expr.free_symbols or expr in ones:
+        return expr
+    args = [_without(each, ones) for each in expr.args]
+    if isinstance(expr, sp.Mul):
+        args = [each for each in args if each not in ones and each not in {1 / one for one in ones}]
+        if len(args) == 1:
+            return args[0]
+    return expr.func(*args, evaluate=False) if isinstance(expr, (sp.Add, sp.Mul, sp.Pow)) else expr.func(*args)
 
 
 def quoted_latex(quantity: Quantity, value: float) -> str:

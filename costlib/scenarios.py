@@ -8,7 +8,6 @@ the offers of APIs. Costs are those of a steady month.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,7 +223,7 @@ class Solved:
         return bills[said, np.arange(bills.shape[1])] / bills.min(axis=0) - 1
 
 
-@functools.cache
+@data.derived
 def solved(count: int = COUNT, seed: int = SEED, peak: float | None = None) -> Solved:
     """`sample` solved by trying everything."""
     taken = sample(count, seed, peak)

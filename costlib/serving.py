@@ -98,7 +98,7 @@ SHAPE = (
 LARGE_GPU_BYTES = 70 * 2**30  # vLLM takes on more sequences by default from here on, but on A100s
 
 
-@functools.cache
+@data.derived
 def hardware(gpu: str, compute_precision: str) -> dict[str, float]:
     """Peak, bandwidth, memory and link of an accelerator in base units.
 
@@ -117,7 +117,7 @@ def hardware(gpu: str, compute_precision: str) -> dict[str, float]:
     }
 
 
-@functools.cache
+@data.derived
 def engine_defaults(engine: str, gpu: str) -> dict[str, float]:
     """What an engine sets unless told otherwise: sequences at most, and prompt tokens per step where that is fixed."""
     table = data.table("engine_defaults")

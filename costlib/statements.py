@@ -20,6 +20,7 @@ from costlib import (
     market,
     prices,
     published,
+    quotes,
     rules,
     scenarios,
     sizes,
@@ -41,6 +42,7 @@ USUAL_MODEL, USUAL_API = "llama_3_3_70b", "gpt_4_1"
 LARGE = 70e9  # parameters: where the article's large models begin
 
 
+@quotes.set_aside()
 def roofline() -> dict[str, float]:
     """What fills the memory, what limits a step, and what follows from the article's own peak and bandwidth."""
     equations, values = cases.deployment(USUAL_MODEL, GPU, **CASE)
@@ -69,6 +71,7 @@ def _served(gpu: str) -> float:
     return equations(values, "replica_tokens_per_second") / CASE["n_gpus"]
 
 
+@quotes.set_aside()
 def api_pricing() -> dict[str, float]:
     """Why output costs more."""
     equations, values = cases.deployment(USUAL_MODEL, GPU, **{**CASE, "batch": 1})
@@ -93,6 +96,7 @@ def _place(price: float) -> float:
     return float((np.log(price) - low) / (high - low))
 
 
+@quotes.set_aside()
 def self_hosting() -> dict[str, float]:
     """The article's comparison with its own figures, with its slip put right, and what stands around the rent."""
     equations = Model(*hosting.EQUATIONS)
@@ -146,6 +150,7 @@ def _pooled() -> float:
     return pooled * cases.assumed("peak_to_mean_ratio")
 
 
+@quotes.set_aside()
 def scale_tiers() -> dict[str, float]:
     """Who wins at the article's scales by its own figures, and for an open model by the market's."""
     medium, large = (article.scale(name) for name in ("medium", "large"))
@@ -169,6 +174,7 @@ def _open_price() -> float:
     return float(hosts["api_usd_per_token"].astype(float).median())
 
 
+@quotes.set_aside()
 def egress() -> dict[str, float]:
     """One copy against an hour of rent, and how often free traffic is worth a dearer GPU."""
     equations, values = economics.moved(MODEL, precision="bf16", provider="AWS", vintage="article")
@@ -182,6 +188,7 @@ def egress() -> dict[str, float]:
     }
 
 
+@quotes.set_aside()
 def model_sizes() -> dict[str, float]:
     """The market's price of a mid-sized open model over the cost of hosting it, and what the largest models need."""
     served = sizes.served(GPU, **{name: value for name, value in CASE.items() if name != "n_gpus"})
@@ -207,6 +214,7 @@ def _parameters(model: str) -> float:
     return Model(*memory.equations_for(**kind))(numbers, "total_parameters")
 
 
+@quotes.set_aside()
 def horizons() -> dict[str, float]:
     """From which volume hosting pays within a month, and how sure it is over five years at large scale."""
     case = over_time.case(USUAL_MODEL, GPU, api_model="gpt_4_1", demand_tokens_per_second=claimed("C166"), **CASE)
@@ -220,6 +228,7 @@ def horizons() -> dict[str, float]:
     }
 
 
+@quotes.set_aside()
 def price_trends() -> dict[str, float]:
     """When the article's newest model came, and how prices of hosts, of lists and of a quality moved since."""
     first = data.table("api_token_prices").query("api_model == 'claude_sonnet_4_6'")["date"].min()
@@ -272,12 +281,14 @@ def _fixed_qualities() -> list[list[trends.Segment]]:
     return [found for found in (trends.fit(rows["year"], rows["usd"]) for rows in levels) if found]
 
 
+@quotes.set_aside()
 def workloads() -> dict[str, float]:
     """How often a bursty load leaves a replica idle, beside the use from which a replica pays."""
     used_on_average = 1 / loads.peak(loads.curve("bursty"))
     return {"C169": article.workloads()["C169"] / used_on_average}
 
 
+@quotes.set_aside()
 def monitoring() -> dict[str, float]:
     """What longer prompts and smaller batches do to the cost of a token."""
     return {
@@ -286,6 +297,7 @@ def monitoring() -> dict[str, float]:
     }
 
 
+@quotes.set_aside()
 def drivers() -> dict[str, float]:
     """What the shares of variance say about the article's ranking, for who hosts a model."""
     found = answers.answer(studies.host())
@@ -325,12 +337,14 @@ NOTICED = 0.05  # a share of the variance that one would notice
 TOGETHER = 32  # requests at once from which on an engine must have put them into one batch
 
 
+@quotes.set_aside()
 def serving() -> dict[str, float]:
     """Who forms batches: output with at least `TOGETHER` requests at once over one, the median of published pairs."""
     gain = float(published.gains(1, lambda requests: requests >= TOGETHER)["gain"].median())
     return {"C071": gain, "C101": gain}
 
 
+@quotes.set_aside()
 def levers() -> dict[str, float]:
     """Batching in engines, prices by volume, prompts too short to cache, drafts by kind of text, layers, the best."""
     equations, values = economics.bought("claude_sonnet_4_6", provider="anthropic", **article.REQUEST)
@@ -380,6 +394,7 @@ def _best_host() -> float:
     return float(1 - asked.min() / asked.median())
 
 
+@quotes.set_aside()
 def decision() -> dict[str, float]:
     """How often the rules on spending name the cheapest way, the article's burst, and what is saved before what."""
     found = scenarios.solved()

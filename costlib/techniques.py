@@ -6,7 +6,6 @@ The start is a deployment in 16 bits with a small batch; levers lead from there 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,7 +35,7 @@ def small_models() -> list[str]:
     return [model for model in plain if SMALL[0] <= parameters(model)[0] < SMALL[1]]
 
 
-@functools.cache
+@data.derived
 def parameters(model: str) -> tuple[float, float]:
     """All weights of a model, and those that a token passes through."""
     kind, numbers = cases.shape(model)

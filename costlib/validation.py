@@ -5,7 +5,6 @@ Sets are left out whole (configurations, GPUs, models, engines, sources), in fol
 
 from __future__ import annotations
 
-import functools
 import zlib
 from collections.abc import Callable, Sequence
 
@@ -45,7 +44,7 @@ def folds(names: np.ndarray, count: int = FOLDS) -> np.ndarray:
     return np.array([of[name] for name in names])
 
 
-@functools.cache
+@data.derived
 def left_out() -> pd.DataFrame:
     """Predictions of every measurement by fits that did not see its set: one column per scheme."""
     frame, rows, measured = calibration.measurements()
@@ -102,7 +101,7 @@ def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
 # --- what the chapter shows ------------------------------------------------------------------------------------------
 
 
-@functools.cache
+@data.derived
 def report() -> pd.DataFrame:
     """Every measurement with what was predicted for it: one row each.
 

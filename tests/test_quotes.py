@@ -1,9 +1,11 @@
 """Quotes of the reader's own: what is read, what is refused and why, and what they change."""
 
+import inspect
+
 import nbformat
 import pytest
 
-from costlib import article, cli, data, economics, fingerprints, market, prices, quotes, units
+from costlib import article, cli, data, economics, fingerprints, market, prices, quotes, statements, units
 from costlib.errors import InputError
 
 HEAD = "provider,item,kind,price,unit,gpus_per_node,date,note\n"
@@ -276,3 +278,35 @@ def test_a_page_with_quotes_has_other_numbers_and_says_so(project):
     )
     assert "*Your own*: One price of `mine.csv`" in said["own"][-1]  # this page uses the rent only
     assert len(set(said["own"]) - set(said["public"])) > 2
+
+
+@pytest.mark.parametrize("name", ["api_pricing", "drivers", "decision"])
+def test_chapters_that_look_at_every_price_take_quotes_too(project, name):
+    mine = project.path.parent / "mine.csv"
+    mine.write_text(HEAD + H100 + GPT)
+    done = project.costlib("run", name, "--prices", mine, "-o", project.path / "own.ipynb")
+    assert done.returncode == 0, done.stderr
+    assert texts(project.path / "own.ipynb")[0].startswith(":::{admonition} Prices of your own")
+
+
+def test_quotes_set_aside_leave_public_prices_and_come_back(own):
+    def seen():
+        return float(prices.rental("h100_sxm_80gb")), float(prices.api("gpt_4_1", "input"))
+
+    public = seen()
+    own(H100, GPT)
+    mine = seen()
+    with quotes.set_aside():
+        assert seen() == public and quotes.given() == []
+        with quotes.set_aside():
+            assert seen() == public
+        assert seen() == public
+    assert seen() == mine and mine[0] != public[0] and mine[1] != public[1]
+
+
+@pytest.mark.parametrize("module", [article, statements], ids=lambda module: module.__name__)
+def test_what_is_said_of_the_article_never_rests_on_quotes(module):
+    chapters = {path.stem for path in (data.ROOT / "notebooks").glob("*.ipynb")}
+    answers = [value for name, value in vars(module).items() if name in chapters and inspect.isfunction(value)]
+    assert len(answers) > 10
+    assert [each.__name__ for each in answers if not hasattr(each, "__wrapped__")] == []

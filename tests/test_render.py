@@ -211,6 +211,13 @@ def test_a_number_in_a_product_is_not_run_together_with_the_next():
     assert render.worked(step) == r"\bar{E} = B n_{\mathrm{layer}} = 12 \cdot 34 = 408"
 
 
+def test_a_one_that_only_carries_a_unit_is_not_written():
+    written = {made.function.__name__: render.right_side(made) for made in pages.every_equation()}
+    assert written["cache_gpus"] == r"\min\left(G_{\mathrm{stage}}, n_{\mathrm{kv}}\right)"
+    assert written["tensor_parallel"] == r"G_{\mathrm{stage}}"
+    assert written["cache_gpus_latent"] == "1" and written["verified_tokens_per_step"].endswith("+ 1")
+
+
 def test_every_kind_of_model_renders():
     texts = [render.javascript(Model(*memory.equations_for(**kind), *roofline.equations_for(**kind))) for kind in KINDS]
     assert all(one != other for one, other in itertools.combinations(texts, 2))

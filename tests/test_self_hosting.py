@@ -1,6 +1,7 @@
 """What a self-hosted token costs: hand-checked and published numbers, directions, sentences that follow the data."""
 
 import functools
+import re
 
 import numpy as np
 import pandas as pd
@@ -243,3 +244,13 @@ def test_the_takeaway_follows_prices_and_parameters(dear):
     assert f"**{units.number(expected)} USD per million tokens**" in dear.takeaway()
     assert "100 billion tokens a month" in dear.takeaway()
     assert "*busiest hour*" in " ".join(dear.texts())
+
+
+def test_the_interval_is_said_alike_at_the_top_and_at_the_end_and_holds_the_cost(dear):
+    [said] = {float(each) for each in re.findall(r"\*\*([\d.,]+) USD per million tokens\*\*", dear.takeaway())}
+    first = next(text for text in dear.texts() if "the cost lies between" in text)
+    spans = [re.search(pattern, text) for pattern, text in (
+        (r"between ([\d.]+) and ([\d.]+) USD", first), (r"\(([\d.]+) to ([\d.]+) USD", dear.takeaway()),
+    )]  # fmt: skip
+    (low, high), other = (tuple(map(float, found.groups())) for found in spans)
+    assert other == (low, high) and low < said < high
