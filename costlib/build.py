@@ -74,7 +74,7 @@ def check() -> str:
 
     problems = data.check() or freshness.to_come(freshness.today())
     if problems:
-        raise InputError("\n".join(["the data are not sound:", *problems]))
+        raise InputError(f"the data are not sound:\n{data.told(problems)}")
     rows = {name: len(data.table(name)) for name in data.package()}
     said = f"{sum(rows.values())} rows in {len(rows)} tables, {len(data.bibliography())} sources: sound"
     _record(SOUND, {**rests_on, "said": said})

@@ -148,7 +148,7 @@ def _table_rows(name: str) -> pd.DataFrame:
     about = package()[name]
     problems = invalid(name)
     if problems:
-        raise InputError("\n".join(problems))
+        raise InputError(told(problems))
     frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
     frame.index = frame[list(about.key)].astype(str).agg("|".join, axis=1)
     return frame
@@ -197,6 +197,15 @@ def facts(name: str, key: str) -> dict[str, Fact]:
 def text(cells: pd.Series, field: str) -> str:
     """A cell as text, empty where the cell is empty or the table has no such column."""
     return "" if field not in cells.index or pd.isna(cells[field]) else str(cells[field])
+
+
+MOST_TOLD = 20  # mistakes that are listed before the rest is only counted
+
+
+def told(problems: list[str]) -> str:
+    """Mistakes below each other; of very many, as a broken column makes, the first ones and how many more there are."""
+    more = len(problems) - MOST_TOLD
+    return "\n".join([*problems[:MOST_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 # --- checks ----------------------------------------------------------------------------------------------------------

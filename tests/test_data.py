@@ -366,3 +366,9 @@ def test_a_changed_cell_changes_what_is_computed(copy):
     data.table.cache_clear()
     equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4)
     assert equations(values, "ridge_flops_per_byte") == before / 2
+
+
+def test_of_very_many_mistakes_the_first_are_told_and_the_rest_counted():
+    problems = [f"line {number}" for number in range(data.MOST_TOLD + 3)]
+    assert data.told(problems[:2]) == "line 0\nline 1"
+    assert data.told(problems).splitlines() == [*problems[: data.MOST_TOLD], "and 3 more"]
