@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check accept calibrate notebooks serve lab bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -25,6 +25,9 @@ check: .venv/ready  ## check tables, sources and style
 	@$(BIN)/costlib check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+accept: .venv/ready  ## take changed headline numbers over; REASON="..." says why in CHANGELOG.md
+	@$(BIN)/python -m tests.headlines "$$REASON"
 
 calibrate: .venv/ready  ## fit the serving model to data/measurements.csv anew: data/calibration.csv and its errors
 	@$(BIN)/costlib calibrate
