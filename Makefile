@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,11 +41,20 @@ lab: .venv/ready  ## open the notebooks in JupyterLab
 bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
 	@$(BIN)/python -m tests.benchmark
 
+sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/executed with plain current Sphinx, into _build/sphinx
+	@test -d book/executed || $(BIN)/costlib notebooks
+	@rm -rf _build/sphinx
+	@.venv-sphinx/bin/python -m sphinx -q -n -W --keep-going -c book/_sphinx -d _build/sphinx/.doctrees . _build/sphinx
+	@echo "_build/sphinx/index.html"
+
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.lock
+	$(COMPILE) --all-extras pyproject.toml -o requirements.lock
+	$(COMPILE) --group sphinx -o requirements-sphinx.lock
 
 clean:  ## remove what was built, but not the environment
 	rm -rf _build book/executed
+
+COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate
 
 .venv/ready: requirements.lock pyproject.toml
 	@echo "setting up the environment (about a minute)"
@@ -53,4 +62,10 @@ clean:  ## remove what was built, but not the environment
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-sphinx/ready: requirements-sphinx.lock
+	@echo "setting up an environment for plain Sphinx (half a minute)"
+	@$(PYTHON) -m venv .venv-sphinx
+	@.venv-sphinx/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sphinx.lock
 	@touch $@

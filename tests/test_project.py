@@ -20,7 +20,7 @@ META = PROJECT["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-SKIPPED = {".venv", "_build", ".git", "executed", "__pycache__", "vendor", ".hypothesis", "node_modules"}
+SKIPPED = {".venv", ".venv-sphinx", "_build", ".git", "executed", "__pycache__", "vendor", ".hypothesis", "node_modules"}
 FILES = [
     path
     for path in sorted(ROOT.rglob("*"))
