@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx licences sbom verify audit lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -46,6 +46,18 @@ sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/exec
 	@rm -rf _build/sphinx
 	@.venv-sphinx/bin/python -m sphinx -q -n -W --keep-going -c book/_sphinx -d _build/sphinx/.doctrees . _build/sphinx
 	@echo "_build/sphinx/index.html"
+
+licences: .venv/ready  ## write LICENCES.md: the licences of all that the locks install and the repository holds
+	@$(BIN)/python -m tests.supply licences
+
+sbom: .venv/ready  ## write _build/sbom.json: the lock as a CycloneDX bill of materials, with licences
+	@$(BIN)/python -m tests.supply sbom
+
+verify: .venv/ready  ## compare what is installed with the lock, file by file
+	@$(BIN)/python -m tests.supply verify
+
+audit: .venv/ready  ## ask for known vulnerabilities of what the locks pin (needs a network)
+	@$(BIN)/python -m tests.supply audit
 
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	$(COMPILE) --all-extras pyproject.toml -o requirements.lock

@@ -20,7 +20,17 @@ META = PROJECT["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-SKIPPED = {".venv", ".venv-sphinx", "_build", ".git", "executed", "__pycache__", "vendor", ".hypothesis", "node_modules"}
+SKIPPED = {
+    ".venv",
+    ".venv-sphinx",
+    "_build",
+    ".git",
+    "executed",
+    "__pycache__",
+    "vendor",
+    ".hypothesis",
+    "node_modules",
+}
 FILES = [
     path
     for path in sorted(ROOT.rglob("*"))
@@ -89,6 +99,8 @@ def test_only_declared_packages_are_imported(folder):
         "markdown_it": "jupyter-book",
         "packaging": "pytest",
         "nbformat": "papermill",
+        "cyclonedx": "cyclonedx-bom",
+        "license_expression": "cyclonedx-bom",
     }
     declared = {canonicalize_name(each.name) for each in dependencies()}
     code = [path.read_text("utf-8") for path in FILES if path.suffix == ".py" and path.is_relative_to(ROOT / folder)]
