@@ -2,7 +2,6 @@
 
 import ast
 import re
-import socket
 import sys
 import tomllib
 
@@ -13,7 +12,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
-from tests.offline.sitecustomize import OutsideError
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 META = PROJECT["project"]
@@ -286,18 +284,3 @@ def test_no_file_names_a_path_of_one_machine():
 def test_the_search_for_machine_paths_would_find_one():
     assert MACHINE.search('open("' + "/home" + '/me/x")')
     assert not MACHINE.search("https://example.com/home/page")
-
-
-# --- the tests themselves ---------------------------------------------------------------------------------------------
-
-
-def test_no_test_reaches_another_machine():
-    with pytest.raises(OutsideError):
-        socket.create_connection(("192.0.2.1", 80), timeout=1)
-    with pytest.raises(OutsideError):
-        socket.getaddrinfo("example.com", 443)
-
-
-def test_no_command_of_a_test_reaches_another_machine(project):
-    done = project.python("-c", "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)")
-    assert "OutsideError" in done.stderr
