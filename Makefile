@@ -3,6 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
+ifdef BUILD  # the sources may be read-only: everything happens in a copy of them in this folder, which stays for next time
+COPY := $(BUILD)/what-a-token-costs
+GOALS := $(or $(MAKECMDGOALS),help)
+.PHONY: $(GOALS) copied
+
+$(GOALS): copied
+	@$(MAKE) --no-print-directory -C "$(COPY)" BUILD= $@
+
+copied:
+	@mkdir -p "$(COPY)"
+	@find "$(COPY)" -mindepth 1 -maxdepth 1 ! -name '.venv*' ! -name _build -exec rm -rf {} +
+	@tar -cf - --exclude=./.git --exclude='./.venv*' --exclude=./_build --exclude=__pycache__ --exclude='*.egg-info' . \
+	  | tar -xf - -C "$(COPY)"
+	@chmod -R u+w "$(COPY)"
+else
+
 .PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx licences sbom verify audit lock clean
 .DEFAULT_GOAL := help
 
@@ -81,3 +97,4 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 	@$(PYTHON) -m venv .venv-sphinx
 	@.venv-sphinx/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sphinx.lock
 	@touch $@
+endif
