@@ -13,6 +13,7 @@ import re
 import string
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -138,6 +139,18 @@ def _plain_html(myst: str) -> str:
     return re.sub("\ue000(\\d+)\ue001", lambda m: formulas[int(m[1])], MarkdownIt().enable("table").render(text))
 
 
+@dataclass(frozen=True)
+class Said:
+    """A value that a text told: a number in the base `unit` of its quantity, or a word; `headline`: in a takeaway."""
+
+    value: float | str
+    unit: str
+    headline: bool
+
+
+said: dict[
+    str, Said
+] = {}  # what the texts of this notebook told, by name; the first stands, but a takeaway goes before
 _glued: set[str] = set()
 
 
@@ -174,6 +187,7 @@ class _Sentences(string.Formatter):
 
     def __init__(self) -> None:
         self.written: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
 
     def get_field(self, field_name: str, args: Sequence, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value, key = super().get_field(field_name, args, kwargs)
@@ -187,15 +201,24 @@ class _Sentences(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text = format(value, format_spec)
         self.written.setdefault(value.name, text)
+        self.values.setdefault(value.name, value.value)
         return text
 
 
-def _fill(text: str, values: Mapping[str, Any]) -> str:
+def _fill(text: str, values: Mapping[str, Any], headline: bool = False) -> str:
     sentences = _Sentences()
     filled = sentences.vformat(text.strip(), (), values)
     for name, written in sentences.written.items():
         _glue(name, "text/plain", written)
+        if headline or name not in said:
+            said[name] = _said(name, sentences.values[name], headline)
     return filled
+
+
+def _said(name: str, value: Any, headline: bool) -> Said:
+    if isinstance(value, str):
+        return Said(value, "", headline)
+    return Said(float(value), quantity(name).unit if name in VOCABULARY else "", headline)
 
 
 def say(
@@ -208,7 +231,7 @@ def say(
     `words` are computed words and numbers of this text. `box` ("takeaway", "correction") sets it apart, its first line
     as title.
     """
-    filled = _fill(text, {**values, **words})
+    filled = _fill(text, {**values, **words}, headline=box == "takeaway")
     if box:
         title, _, body = filled.partition("\n")
         filled = f":::{{admonition}} {title}\n:class: {box}\n\n{body.strip()}\n:::"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import errno
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from costlib import build, fingerprints
+from costlib import build, files, fingerprints
 from costlib.errors import InputError
+
+STOPPED = 130  # the exit code after Ctrl-C, as shells have it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # there is no room for what is to be written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"costlib {options.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"costlib {options.command}: stopped; what was published before stands", file=sys.stderr)
+        return STOPPED
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"costlib {options.command}: {error.strerror}{place}; nothing is published", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
-    uses_prices = [one]
+    many = commands.add_parser("grid", help="execute one notebook with many parameters: one table, one figure")
+    many.add_argument("notebook", help="as for run")
+    many.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUES",
+        help="may be repeated: A,B,C or LOW:HIGH:log:COUNT or LOW:HIGH:lin:COUNT",
+    )  # fmt: skip
+    many.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to put grid.csv and grid.svg")
+    many.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://127.0.0.1:8786")
+    many.add_argument("--show", action="append", default=[], metavar="NAME", help="a result for the figure")
+    many.set_defaults(run=_grid)
+    uses_prices = [one, many]
     for name, run, text in (
         ("notebooks", _notebooks, "execute all notebooks into book/executed"),
         ("build", _build, "notebooks, then pages, into _build/html"),
@@ -89,11 +109,22 @@ def _run(options: argparse.Namespace) -> int:
     from costlib import execute, quotes
 
     quotes.given()  # a mistake in them stops here, before the notebook runs
-    given = dict(_parameter(text) for text in options.parameter)
+    given = dict(map(execute.parameter, options.parameter))
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
     return 0
+
+
+def _grid(options: argparse.Namespace) -> int:
+    from costlib import grid
+
+    found = grid.run(options.notebook, options.parameter, options.output, options.scheduler, options.show)
+    print(*found.written(), sep="\n")
+    if found.failures:
+        failed = f"{len(found.failures)} of {len(found.points)} points failed; the others are in the table"
+        print(f"costlib grid: {failed}\n\n{found.told()}", file=sys.stderr)
+    return 1 if found.failures else 0
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -102,19 +133,6 @@ def _report(options: argparse.Namespace) -> int:
     for path in report.write(options.log, options.output, options.prices, options.bill):
         print(path)
     return 0
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    from costlib import execute
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"-p {text!r}: the value cannot be read") from error
-    return name, execute.plain(read if not isinstance(read, datetime.date) else value)
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -225,7 +243,7 @@ FAR = 10  # a quote off by this factor from the public price is worth a second l
 
 
 def _import(options: argparse.Namespace) -> int:
-    from costlib import execute, prices, quotes
+    from costlib import prices, quotes
 
     found = quotes.read(options.file)
     for each in found:
@@ -235,7 +253,7 @@ def _import(options: argparse.Namespace) -> int:
         print(f"  {each.says()}; {other}{far}")
     kept = build.ROOT / "prices" / options.file.name
     if kept.resolve() != options.file.resolve():
-        execute.write(kept, options.file.read_text("utf-8-sig"))
+        files.write(kept, options.file.read_text("utf-8-sig"))
     place = kept.relative_to(build.ROOT)
     print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
     return 0
