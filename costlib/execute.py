@@ -23,9 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from costlib import book, data, fingerprints
+from costlib import book, data, fingerprints, sheets, values
 from costlib.errors import InputError, near
 
 BUILD = data.ROOT / "_build"
@@ -38,12 +36,6 @@ SHOWN = 3  # reasons named, before the rest is only counted
 SCENARIOS = book.NOTEBOOKS / "scenarios"
 
 
-def plain(value: Any) -> Any:
-    """`value` as YAML reads it, but for numbers such as 1e9, which YAML takes for words."""
-    exponential = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
-    return float(value) if exponential else value
-
-
 def scenario(name: str) -> dict[str, Any]:
     """The parameters in `notebooks/scenarios/<name>.yml`.
 
@@ -53,19 +45,14 @@ def scenario(name: str) -> dict[str, Any]:
     names = sorted(path.stem for path in SCENARIOS.glob("*.yml"))
     if name not in names:
         raise InputError(f"there is no notebooks/scenarios/{name}.yml{near(name, names)}; known: {', '.join(names)}")
-    try:
-        given = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"notebooks/scenarios/{name}.yml cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise InputError(f"notebooks/scenarios/{name}.yml must give values by name")
+    given = values.mapping(sheets.text_of(SCENARIOS / f"{name}.yml"), f"notebooks/scenarios/{name}.yml")
     known = {parameter for notebook in book.notebooks() for parameter in book.parameters(notebook)}
     for parameter in given:
         if parameter not in known:
             raise InputError(
                 f"notebooks/scenarios/{name}.yml: no notebook has {parameter!r}{near(str(parameter), known)}"
             )
-    return {parameter: plain(value) for parameter, value in given.items()}
+    return given
 
 
 def run(
