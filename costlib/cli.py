@@ -24,17 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, "prices", None):
             os.environ[fingerprints.QUOTES] = str(options.prices.resolve())
         return options.run(options)
-    except InputError as error:
-        print(f"costlib {options.command}: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print(f"costlib {options.command}: stopped; what was published before stands", file=sys.stderr)
         return STOPPED
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        place = f" ({error.filename})" if error.filename else ""
-        print(f"costlib {options.command}: {error.strerror}{place}; nothing is published", file=sys.stderr)
+    except (InputError, OSError) as error:  # of the latter, a file or folder that is in the way, or a full disk
+        full = isinstance(error, OSError) and error.errno in FULL
+        text = f"{error}; nothing is published" if full else str(error)
+        said = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+        print(f"costlib {options.command}: {said}", file=sys.stderr)
         return 1
 
 
@@ -96,10 +93,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from costlib import audit  # it loads every chapter's computations
+    from costlib import audit, sheets  # the first loads every chapter's computations
 
     found = audit.export()
-    found.to_csv(options.output, index=False, lineterminator="\n")
+    sheets.write(found, options.output)
     counts = found["verdict"].replace("", "not answered").value_counts()
     print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     return 0
@@ -142,21 +139,21 @@ def _check(_: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     """Measure what the chapter measures, and put it where the published book looks."""
-    from costlib import book, data, machine
+    from costlib import book, data, machine, sheets
 
     chosen = {**book.parameters("your_machine"), "library": options.library, "rounds": options.rounds}
     for table, frame in machine.rows(machine.times(**chosen), machine.PUBLISHED).items():
         path = data.package()[table].path
-        frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+        sheets.write(frame, path, float_format="%.6g")
         print(path)
     return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from costlib import predict  # scipy and the tables of the model take a while to load
+    from costlib import predict, sheets  # scipy and the tables of the model take a while to load
 
     found = predict.predict(predict.read(options.rows), progress=True)
-    predict.write(found, options.output)
+    sheets.write(found, options.output)
     without = int(found["predicted"].isna().sum())
     print(f"{options.output}  ({len(found):,} rows, {without:,} of them with a reason instead of a prediction)")
     return 0
