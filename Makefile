@@ -19,7 +19,7 @@ copied:
 	@chmod -R u+w "$(COPY)"
 else
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx licences sbom verify audit lock clean
+.PHONY: help book refresh test check calibrate notebooks student serve lab bench sphinx licences sbom verify audit lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,6 +47,9 @@ calibrate: .venv/ready  ## fit the serving model to data/measurements.csv anew: 
 
 notebooks: .venv/ready  ## run every notebook into book/executed
 	@$(BIN)/costlib notebooks
+
+student: .venv/ready  ## write the notebooks without solutions into _build/student
+	@$(BIN)/costlib student
 
 serve: .venv/ready  ## show the built book at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import errno
+import json
 import os
 import sys
 import time
@@ -85,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     many.set_defaults(run=_predict)
     fitted = commands.add_parser("calibrate", help="fit the serving model's constants to data/measurements.csv anew")
     fitted.set_defaults(run=_calibrate)
+    handed = commands.add_parser("student", help="write all notebooks without solutions, with places to answer")
+    handed.add_argument("-o", "--output", type=Path, help="folder to write them to (default: _build/student)")
+    handed.set_defaults(run=_student)
     audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
     audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
     audit.set_defaults(run=_audit)
@@ -99,6 +104,18 @@ def _audit(options: argparse.Namespace) -> int:
     sheets.write(found, options.output)
     counts = found["verdict"].replace("", "not answered").value_counts()
     print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return 0
+
+
+def _student(options: argparse.Namespace) -> int:
+    from costlib import book, execute, student
+
+    folder = options.output or build.WORK / "student"
+    for name in book.notebooks():
+        source = json.loads((book.NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))
+        text = json.dumps(student.student(source), ensure_ascii=False, indent=1, sort_keys=True)
+        execute.write(folder / f"{name}.ipynb", text + "\n")
+    print(f"{folder}  ({len(book.notebooks())} notebooks)")
     return 0
 
 
