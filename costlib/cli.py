@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import errno
 import json
 import os
