@@ -71,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
     audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
     audit.set_defaults(run=_audit)
+    paper = commands.add_parser("pdf", help="print the built book, or some chapters of it, as one PDF (needs Chromium)")
+    paper.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    paper.add_argument("-o", "--output", type=Path, metavar="FILE.pdf", help="where to put it (default: _build/)")
+    paper.set_defaults(run=_pdf)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -82,6 +86,15 @@ def _audit(options: argparse.Namespace) -> int:
     found.to_csv(options.output, index=False, lineterminator="\n")
     counts = found["verdict"].replace("", "not answered").value_counts()
     print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    from costlib import printing
+
+    output = options.output or build.WORK / f"{'-'.join(options.chapter) or 'what-a-token-costs'}.pdf"
+    pages = printing.write(options.chapter, output.resolve())
+    print(f"{output}  ({pages} pages)")
     return 0
 
 
