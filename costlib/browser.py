@@ -27,7 +27,7 @@ MISSING = (
 
 @contextlib.contextmanager
 def tab(width: int, height: int) -> Iterator[Page]:
-    """An open tab of `width` and `height` CSS pixels that asks nothing of a network. Raises InputError without Chromium."""
+    """An open tab of `width` and `height` CSS pixels, cut off from any network. Raises InputError without Chromium."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:

@@ -117,7 +117,7 @@ def join(chapters: Sequence[Chapter]) -> None:
 
 
 def _rename_ids(chapter: Chapter) -> None:
-    """Put the chapter's name before each id; a repeated one goes. Ids within a figure carry the figure's name already."""
+    """Put the chapter's name before each id; a repeated one goes. Ids in a figure carry the figure's name already."""
     seen = set()
     for element in chapter.article.find_all(id=True):
         name = element["id"]
@@ -131,7 +131,7 @@ def _rename_ids(chapter: Chapter) -> None:
 
 
 def anchor(name: str, fragment: str = "") -> str:
-    """The id, on the joined page, of what had the id `fragment` in the chapter `name`; of the chapter itself without."""
+    """The id, on the joined page, of what had the id `fragment` in the chapter `name`; without it, of the chapter."""
     return f"{name}--{unquote(fragment).replace('/', '-')}" if fragment else name
 
 

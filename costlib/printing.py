@@ -123,7 +123,7 @@ def _abridge(rows: Tag) -> None:
 
 
 def _take_solutions(chapter: Chapter) -> str:
-    """Take the solutions out of a chapter, and link each exercise to its own. Returns them under the chapter's title."""
+    """Take the solutions out of a chapter, link each exercise to its own, and return them under the chapter's title."""
     taken = []
     for solution in chapter.article.select("div.solution"):
         exercise = chapter.article.find(id=solution.select_one(".admonition-title a")["href"].removeprefix("#"))
@@ -211,7 +211,7 @@ FIT = r"""(least) => {
         cut.push(`not set: ${raw}`);
     return cut;
 }"""
-"""Sets what is wider than the page smaller, and says what even so does not fit, and what was not set as it should be."""
+"""Sets what is wider than the page smaller, and says what even so does not fit, and what was not set at all."""
 
 NUMBER = """(pages) => {
     for (const entry of document.querySelectorAll(".book-contents a"))
