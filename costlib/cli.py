@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
     paper.add_argument("-o", "--output", type=Path, metavar="FILE.pdf", help="where to put it (default: _build/)")
     paper.set_defaults(run=_pdf)
+    decks = commands.add_parser("slides", help="make slides of the built book, a deck per chapter, in _build/slides")
+    decks.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    decks.set_defaults(run=_slides)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -95,6 +98,14 @@ def _pdf(options: argparse.Namespace) -> int:
     output = options.output or build.WORK / f"{'-'.join(options.chapter) or 'what-a-token-costs'}.pdf"
     pages = printing.write(options.chapter, output.resolve())
     print(f"{output}  ({pages} pages)")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    from costlib import slides
+
+    folder = build.WORK / "slides"
+    print(f"{folder / 'index.html'}  ({slides.write(options.chapter, folder)} decks)")
     return 0
 
 
