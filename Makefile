@@ -20,7 +20,7 @@ copied:
 	@chmod -R u+w "$(COPY)"
 else
 
-.PHONY: help book refresh test check calibrate notebooks student serve lab bench sphinx licences sbom verify audit lock coverage mutation accept lint clean
+.PHONY: help book refresh test check calibrate notebooks student serve lab bench sphinx licences sbom verify audit lock coverage mutation accept clean
 .DEFAULT_GOAL := help
 
 help:  ## this list

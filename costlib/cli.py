@@ -92,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
     audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
     audit.set_defaults(run=_audit)
+    paper = commands.add_parser("pdf", help="print the built book, or some chapters of it, as one PDF (needs Chromium)")
+    paper.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    paper.add_argument("-o", "--output", type=Path, metavar="FILE.pdf", help="where to put it (default: _build/)")
+    paper.set_defaults(run=_pdf)
+    decks = commands.add_parser("slides", help="make slides of the built book, a deck per chapter, in _build/slides")
+    decks.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    decks.set_defaults(run=_slides)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -107,14 +114,31 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _student(options: argparse.Namespace) -> int:
-    from costlib import book, execute, student
+    from costlib import book, student
 
     folder = options.output or build.WORK / "student"
     for name in book.notebooks():
         source = json.loads((book.NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))
         text = json.dumps(student.student(source), ensure_ascii=False, indent=1, sort_keys=True)
-        execute.write(folder / f"{name}.ipynb", text + "\n")
+        files.write(folder / f"{name}.ipynb", text + "\n")
     print(f"{folder}  ({len(book.notebooks())} notebooks)")
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    from costlib import printing
+
+    output = options.output or build.WORK / f"{'-'.join(options.chapter) or 'what-a-token-costs'}.pdf"
+    pages = printing.write(options.chapter, output.resolve())
+    print(f"{output}  ({pages} pages)")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    from costlib import slides
+
+    folder = build.WORK / "slides"
+    print(f"{folder / 'index.html'}  ({slides.write(options.chapter, folder)} decks)")
     return 0
 
 
