@@ -18,8 +18,12 @@ import tests.offline.sitecustomize  # noqa: F401  from here on no test reaches a
 from costlib import cases
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = shutil.ignore_patterns(".venv", "_build", ".git", "executed", ".*_cache", ".hypothesis")
+LEFT_OUT = shutil.ignore_patterns(".venv*", "_build", ".git", "executed", ".*_cache", ".hypothesis")
 COMMAND = "import sys; from costlib.cli import main; sys.exit(main(sys.argv[1:]))"
+
+# Nor does any Python that a test starts.
+OFFLINE = str(ROOT / "tests" / "offline")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (OFFLINE, os.environ.get("PYTHONPATH"))))
 
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
 hypothesis.settings.load_profile("book")
