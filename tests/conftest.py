@@ -29,6 +29,7 @@ hypothesis.settings.register_profile("book", deadline=None, max_examples=100, de
 hypothesis.settings.load_profile("book")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items):
     """In parallel runs, tests that share what is made once stay in one process; all others go where there is time."""
     for item in items:

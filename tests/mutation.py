@@ -240,7 +240,7 @@ def run_tests(module: str) -> int:
 
     files = [str(ROOT / "tests" / f"test_{name}.py") for name in ABOUT.get(module, ABOUT_SPEED)]
     without = [argument for each in SLOW for argument in ("--deselect", each)]
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *without, *files]))
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *without, *files]))
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
