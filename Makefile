@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
-PARALLEL := -n auto --dist loadgroup
+PARALLEL := -n auto
 
 ifdef BUILD  # the sources may be read-only: everything happens in a copy of them in this folder, which stays for next time
 COPY := $(BUILD)/what-a-token-costs
