@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench reproducible lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,8 +38,11 @@ serve: .venv/ready  ## show the built book at http://127.0.0.1:8000
 lab: .venv/ready  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir .
 
-bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
-	@$(BIN)/python -m tests.benchmark
+bench: .venv/ready  ## measure builds and compiled equations, as ratios in one run; RECORD=1 keeps them in book/benchmarks.md
+	@$(BIN)/python -m tests.benchmark $(if $(RECORD),--record)
+
+reproducible: book  ## build the book a second time elsewhere and compare every file
+	@$(BIN)/python -m tests.test_reproducible
 
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -237,7 +237,8 @@ def _work_off(jobs: Sequence[Job]) -> Iterator[str]:
     """Execute `jobs` side by side, the longest first. Yields what failed, in words."""
     began = time.perf_counter()
     longest_first = sorted(jobs, key=lambda job: -job.seconds)
-    done = workers.results(lambda job: attempt(job.name, job.given, job.output), longest_first)
+    modules = {name for job in jobs for name in job.inputs if name.endswith(".py")}
+    done = workers.results(lambda job: attempt(job.name, job.given, job.output), longest_first, modules)
     for count, (job, outcome) in enumerate(done, 1):
         failure = outcome.failure if outcome else f"notebooks/{job.name}.ipynb: {ENDED}"
         state = "failed" if failure else "done"

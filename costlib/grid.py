@@ -87,7 +87,7 @@ def _work_off(
 ) -> Iterator[tuple[Point, execute.Attempt]]:
     """Execute points and keep what they say, telling how far it is."""
     began = time.perf_counter()
-    found = cluster.results(scheduler, points, inputs) if scheduler else _here(points)
+    found = cluster.results(scheduler, points, inputs) if scheduler else _here(points, inputs)
     for count, (point, outcome) in enumerate(found, 1):
         if not outcome.failure:
             rests_on = execute.of_read(inputs, outcome.tables)
@@ -98,9 +98,14 @@ def _work_off(
         yield point, outcome
 
 
-def _here(points: Sequence[Point]) -> Iterator[tuple[Point, execute.Attempt]]:
+def _attempt(point: Point) -> execute.Attempt:
+    return execute.attempt(point.notebook, point.given, point.output)
+
+
+def _here(points: Sequence[Point], inputs: fingerprints.Inputs) -> Iterator[tuple[Point, execute.Attempt]]:
     """Execute points in processes of this machine."""
-    for point, outcome in workers.results(lambda each: execute.attempt(each.notebook, each.given, each.output), points):
+    modules = [name for name in inputs if name.endswith(".py")]
+    for point, outcome in workers.results(_attempt, points, modules):
         yield point, outcome or execute.Attempt(f"{execute.ENDED}, with {point.given}")
 
 

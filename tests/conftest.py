@@ -19,6 +19,7 @@ from costlib import cases
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = shutil.ignore_patterns(".venv", "_build", ".git", "executed", "__pycache__", ".*_cache", ".hypothesis")
+SOUND = ROOT / "_build" / "cache" / "sound.json"
 COMMAND = "import sys; from costlib.cli import main; sys.exit(main(sys.argv[1:]))"
 
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
@@ -31,6 +32,9 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         shutil.copytree(ROOT, path, ignore=LEFT_OUT)
+        if SOUND.exists():  # of the same data, which need no second check then; other data have other hashes
+            (path / "_build" / "cache").mkdir(parents=True)
+            shutil.copy(SOUND, path / "_build" / "cache")
 
     def python(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:
         """Run Python here, with this copy's costlib and without a network."""

@@ -27,7 +27,7 @@ def panels(x: np.ndarray, results: Mapping[str, Sequence[Line]], x_label: str, l
             axes.set_title(title, loc="left", fontsize=10)
             axes.set_xscale("log" if log_x else "linear")
             for curve in curves:
-                axes.plot(x, curve.y, color=COLORS[curve.color], marker="o", markersize=3.5)
+                axes.plot(x, curve.y, color=COLORS[curve.color], marker="o", markersize=3.5, clip_on=False)
             _scale(axes, np.array([curve.y for curve in curves]))
             axes.set_xlim(x[0], x[-1])
             label_ends(axes, x, [curve for curve in curves if np.isfinite(curve.y[-1])])
