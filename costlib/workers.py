@@ -23,7 +23,8 @@ def results(
 ) -> Iterator[tuple[Item, Result | None]]:
     """What `work` returns for each of `items`, as they are done; None where a process was ended from outside.
 
-    `modules` (``costlib/data.py`` and so on) are what the items import, which is then imported once. Who stops asking, or is interrupted, ends the processes that are at work. They end too when this one is killed.
+    `modules` (``costlib/data.py`` and so on) are what the items import, which is then imported once. Who stops asking,
+    or is interrupted, ends the processes that are at work. They end too when this one is killed.
     """
     if items:
         _import(modules)

@@ -1,7 +1,7 @@
 """How long builds take, as shares of plain `jupyter-book build` that executes the same notebooks, all in one run.
 
-The baseline is a copy of the project with clean notebooks where the executed ones are, ``execute_notebooks: force``, and
-without `book/_ext/faster.py`. Ours are, in another copy: a clean build, a rebuild after one price has changed, and a
+The baseline is a copy of the project with clean notebooks in the place of executed ones, ``execute_notebooks: force``,
+and without `book/_ext/faster.py`. Ours are, in another copy: a clean build, a rebuild after one price has changed, and a
 rebuild with nothing changed. CPU seconds count all processes of a build; they say what a busy machine hides.
 """
 
@@ -27,7 +27,7 @@ PRICE = ("api_token_prices", "usd_per_million_tokens")
 
 
 def seconds(command: list[str], project: Project) -> tuple[float, float]:
-    """Wall and CPU seconds of a command in `project`. Raises RuntimeError, with the end of what it said, if it fails."""
+    """Wall and CPU seconds of a command in `project`. RuntimeError, with the end of what it said, if it fails."""
     env = {**os.environ, "PYTHONPATH": str(project.path), "PYTHONHASHSEED": "0"}
     used, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=project.path, env=env, capture_output=True, text=True)

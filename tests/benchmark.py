@@ -4,8 +4,8 @@ Run with `make bench`. Builds of the book are measured by `tests/bench_builds.py
 baselines of the equations are a scalar Python loop over the same equations, and the time to copy the chain's inputs and
 outputs in memory on as many threads, which no computation that reads and writes them can undercut. A Sobol run of a
 million evaluations (indices with intervals, models and GPUs drawn) is measured against the evaluations alone, and
-against SALib's sampling and analysis of as many, which evaluate nothing. The baseline of the log is the least that plain
-Python does with the same file.
+against SALib's sampling and analysis of as many, which evaluate nothing. The baseline of the log is the least that
+plain Python does with the same file.
 """
 
 from __future__ import annotations
