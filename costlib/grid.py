@@ -59,7 +59,8 @@ def run(notebook: str, given: Sequence[str], folder: Path | None, scheduler: str
         for number, each in enumerate(axes.points(chosen), 1)
     ]
     inputs = fingerprints.notebook(notebook, {})
-    said = {index: found for index, point in enumerate(points) if (found := _before(point, inputs))}
+    before = {index: _before(point, inputs) for index, point in enumerate(points)}
+    said = {index: found for index, found in before.items() if found is not None}
     waiting = [point for index, point in enumerate(points) if index not in said]
     _tell(f"{len(points)} points, {len(said)} of them done before")
     failures = {}

@@ -1,8 +1,8 @@
 """How long builds take, as shares of plain `jupyter-book build` that executes the same notebooks, all in one run.
 
 The baseline is a copy of the project with clean notebooks in the place of executed ones, ``execute_notebooks: force``,
-and without `book/_ext/faster.py`. Ours are, in another copy: a clean build, a rebuild after one price has changed, and a
-rebuild with nothing changed. CPU seconds count all processes of a build; they say what a busy machine hides.
+and without `book/_ext/faster.py`. Ours are, in another copy: a clean build, a rebuild after one price has changed, and
+one with nothing changed. CPU seconds count all processes of a build; they say what a busy machine hides.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Project:
         paths = os.pathsep.join(map(str, (self.path, self.path / "tests" / "offline")))
         return subprocess.run(
             [program, *map(str, arguments)], cwd=self.path, env={**os.environ, "PYTHONPATH": paths}, text=True,
-            capture_output=True, timeout=120,
+            capture_output=True, timeout=600,
         )  # fmt: skip
 
     def costlib(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:

@@ -98,7 +98,7 @@ ROOM = {"a record": 1_000, "the generated pages": 60_000, "the pages": 4_000_000
 def test_a_full_disk_is_one_error_and_the_last_good_book_stands(stood, what):
     project, page, program, sets = stood
     sets('mkdir -p "$4" && head -c 5000000 /dev/zero > "$4/large" || exit 1')
-    command = [program, "-c", COMMAND, "build"]
+    command = [program, "-B", "-c", COMMAND, "build"]  # Python itself does not see when it writes bytecode by half
     done = subprocess.run(
         command, cwd=project.path, env={**os.environ, "PYTHONPATH": str(project.path)}, capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM[what], ROOM[what])),

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -30,7 +31,7 @@ book.say("See {{eq}}`eq-twice` and {{cite:t}}`agrawal_2024_sarathi`: {most}, {se
 """
 PAGE = """# A small book
 
-It says {glue:text}`executed/one.ipynb::most`, see {numref}`fig-twice` and {eq}`eq-twice`.
+It says {glue:text}`executed/one.ipynb::most:s`, see {numref}`fig-twice` and {eq}`eq-twice`.
 
 ```{bibliography}
 ```
@@ -60,6 +61,10 @@ def small(project: Project) -> Project:
     project.without_notebooks()
     project.notebook("one", "n = 1  # a parameter", FIGURE, SAYS)
     project.notebook("two", "n = 2  # a parameter", EQUATION)
+    for path in (project.path / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(f"# Chapter {path.stem}", id="title"))
+        nbformat.write(notebook, path)
     (project.path / "book" / "index.md").write_text(PAGE)
     chapters = [{"file": "book/executed/one"}, {"file": "book/executed/two"}]
     (project.path / "_toc.yml").write_text(
