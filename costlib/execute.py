@@ -119,7 +119,9 @@ def _failure(name: str, given: Mapping[str, Any], error: Any, partial: Path) -> 
     if error.ename in ("InputError", "UnitError"):
         return f"{place}:\n{error.evalue}"
     last = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).strip().splitlines()[-8:]
-    return f"{place}: {error.ename}: {error.evalue}\n" + "\n".join(last) + f"\nThe notebook up to there: {partial}"
+    every = ", ".join(f"{key}={each!r}" for key, each in {**book.parameters(name), **given}.items())
+    told = (f"{place}: {error.ename}: {error.evalue}", *last, f"Parameters: {every}")
+    return "\n".join((*told, f"The notebook up to there: {partial}"))
 
 
 def _clean(notebook: Any) -> Any:

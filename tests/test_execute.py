@@ -117,7 +117,7 @@ def test_a_failing_notebook_is_named_with_its_cell_and_its_error(runs):
     done = runs["failing"].done
     assert done.returncode == 1
     assert re.search(r"notebooks/broken.ipynb, cell 3.*: ValueError: the roof has fallen", done.stderr)
-    assert BROKEN in done.stderr
+    assert BROKEN in done.stderr and "\nParameters: batch=3\n" in done.stderr
     assert "Traceback (most recent call last):\n  File" not in done.stderr
 
 
