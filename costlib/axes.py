@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import book, execute
+from costlib import book, values
 from costlib.errors import InputError, near
 from costlib.quantities import VOCABULARY
 
@@ -74,7 +74,7 @@ def _list(name: str, spec: str, text: str) -> Axis:
     parts = [part.strip() for part in spec.split(",")]
     if not all(parts):
         raise InputError(f"-p {text!r} has an empty value; {FORMS}")
-    return Axis(name, tuple(dict.fromkeys(execute.value(part, text) for part in parts)))
+    return Axis(name, tuple(dict.fromkeys(values.scalar(part, f"-p {text!r}") for part in parts)))
 
 
 def _range(name: str, spec: str, text: str, default: Any) -> Axis:
@@ -82,7 +82,7 @@ def _range(name: str, spec: str, text: str, default: Any) -> Axis:
     parts = spec.split(":")
     if len(parts) != 4 or parts[2] not in ("log", "lin"):
         raise InputError(f"-p {text!r} is no range; {FORMS}")
-    low, high, count = (execute.value(each, text) for each in (parts[0], parts[1], parts[3]))
+    low, high, count = (values.scalar(each, f"-p {text!r}") for each in (parts[0], parts[1], parts[3]))
     if not all(isinstance(end, int | float) and math.isfinite(end) for end in (low, high)) or not low < high:
         raise InputError(f"-p {text!r}: LOW and HIGH must be numbers, the lower first")
     if not isinstance(count, int) or not 2 <= count <= MOST:

@@ -7,7 +7,6 @@ and nothing is published.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import importlib
 import json
 import logging
@@ -20,9 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from costlib import book, data, files, fingerprints, workers
+from costlib import book, data, files, fingerprints, sheets, values, workers
 from costlib.errors import InputError, near
 
 BUILD = data.ROOT / "_build"
@@ -36,27 +33,12 @@ SHOWN = 3  # reasons named, before the rest is only counted
 SCENARIOS = book.NOTEBOOKS / "scenarios"
 
 
-def plain(value: Any) -> Any:
-    """`value` as YAML reads it, but for numbers such as 1e9, which YAML takes for words."""
-    exponential = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
-    return float(value) if exponential else value
-
-
 def parameter(text: str) -> tuple[str, Any]:
-    """Name and value of ``NAME=VALUE``, the value as `value` reads it. Raises InputError for another form."""
+    """Name and value of ``NAME=VALUE``. Raises InputError for another form."""
     name, equals, given = text.partition("=")
     if not equals or not name:
         raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
-    return name, value(given, text)
-
-
-def value(text: str, within: str) -> Any:
-    """A value: what YAML reads, but for dates, which stay text. InputError names the argument it stands `within`."""
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"-p {within!r}: the value cannot be read") from error
-    return plain(text if isinstance(read, datetime.date) else read)
+    return name, values.scalar(given, f"-p {text!r}")
 
 
 def scenario(name: str) -> dict[str, Any]:
@@ -68,19 +50,14 @@ def scenario(name: str) -> dict[str, Any]:
     names = sorted(path.stem for path in SCENARIOS.glob("*.yml"))
     if name not in names:
         raise InputError(f"there is no notebooks/scenarios/{name}.yml{near(name, names)}; known: {', '.join(names)}")
-    try:
-        given = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"notebooks/scenarios/{name}.yml cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise InputError(f"notebooks/scenarios/{name}.yml must give values by name")
+    given = values.mapping(sheets.text_of(SCENARIOS / f"{name}.yml"), f"notebooks/scenarios/{name}.yml")
     known = {parameter for notebook in book.notebooks() for parameter in book.parameters(notebook)}
     for parameter in given:
         if parameter not in known:
             raise InputError(
                 f"notebooks/scenarios/{name}.yml: no notebook has {parameter!r}{near(str(parameter), known)}"
             )
-    return {parameter: plain(value) for parameter, value in given.items()}
+    return given
 
 
 def run(
