@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from costlib import axes, cluster, execute, files, fingerprints, plots, quotes, workers
+from costlib import axes, cluster, execute, files, fingerprints, plots, quotes, sheets, workers
 
 KEPT = execute.BUILD / "cache" / "points"  # what finished points said, and what that rests on
 
@@ -142,7 +142,8 @@ class Grid:
 
     def write(self, shown: Sequence[str]) -> None:
         """Write ``grid.csv`` and, if there is something to draw, ``grid.svg``."""
-        files.write(self.folder / "grid.csv", self.table().to_csv(index=False, lineterminator="\n"))
+        safe = self.table().map(lambda each: sheets.harmless(each) if isinstance(each, str) else each)
+        files.write(self.folder / "grid.csv", safe.to_csv(index=False, lineterminator="\n"))
         (self.folder / "grid.svg").unlink(missing_ok=True)
         try:
             files.write(self.folder / "grid.svg", plots.drawn(self, shown))

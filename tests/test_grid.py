@@ -23,7 +23,7 @@ from costlib import book
 if n == 3 and word == "b":
     raise ValueError("three is too many")
 book.say("It takes {decode_seconds}, {factor} times {word_said}, at {usd}.", {
-    "decode_seconds": n / 1000, "factor": float(n) ** 2, "word_said": word, "usd": f"{n} USD"}, box="takeaway")
+    "decode_seconds": n / 1000, "factor": float(n) ** 2, "word_said": word, "usd": f"={n}+1"}, box="takeaway")
 """
 GRID = ("grid", "wave", "-p", "n=1:3:lin:3", "-p", "word=a,b")
 SLOW = "import time\ntime.sleep(0.2 if n == 1 else 60)\n"
@@ -57,7 +57,7 @@ def test_every_point_is_a_row_with_its_parameters_and_what_the_notebook_says(wav
     for row in (row for row in found if not row["error"]):
         assert float(row["decode_seconds [s]"]) == float(row["n"]) / 1000
         assert float(row["factor"]) == float(row["n"]) ** 2
-        assert (row["word_said"], row["usd"]) == (row["word"], f"{row['n']} USD")
+        assert (row["word_said"], row["usd"]) == (row["word"], f"'={row['n']}+1")  # no spreadsheet computes it
 
 
 def test_a_point_that_fails_is_told_with_its_parameters_and_its_error_and_the_others_complete(wave):
