@@ -112,8 +112,14 @@ def started(project, *more):
     env = {**os.environ, "PYTHONPATH": str(project.path)}
     command = [sys.executable, "-c", COMMAND, "grid", "slow", "-p", "n=1,2,3,4", *more]
     return subprocess.Popen(
-        command, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heeds_ctrl_c,
+    )  # fmt: skip
+
+
+def heeds_ctrl_c():
+    """Let a command be interrupted even where the tests themselves run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def group_is_gone(leader, seconds=10):

@@ -11,7 +11,7 @@ import pytest
 from costlib import files
 from tests.conftest import COMMAND, stand_in
 from tests.test_build import wait_for
-from tests.test_grid import group_is_gone
+from tests.test_grid import group_is_gone, heeds_ctrl_c
 
 # Stands in for jupyter-book: the book is what the one notebook printed. $4 is where it goes.
 SETS = """#!/bin/sh
@@ -122,8 +122,9 @@ def test_ctrl_c_ends_all_processes_with_one_line_and_the_last_good_book_stands(s
         sets("sleep 60 & wait")
     command, env = [program, "-c", COMMAND, "build"], {**os.environ, "PYTHONPATH": str(project.path)}
     with subprocess.Popen(
-        command, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as running:
+        command, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heeds_ctrl_c,
+    ) as running:  # fmt: skip
         wait_for(running, moment)
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         told = running.stderr.read()
