@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench fuzz lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +40,9 @@ lab: .venv/ready  ## open the notebooks in JupyterLab
 
 bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
 	@$(BIN)/python -m tests.benchmark
+
+fuzz: .venv/ready  ## throw 10,000 hostile inputs and more at everything that reads files or parameters (about half an hour)
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto --durations 0 tests/test_fuzz.py tests/test_fuzz_tables.py
 
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.lock

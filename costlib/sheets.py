@@ -150,9 +150,11 @@ def harmless(text: str) -> str:
 def write(frame: pd.DataFrame, path: Path, **form: str) -> None:
     """Write a table as CSV, texts `harmless`; `form` is for `pandas.DataFrame.to_csv`.
 
+    A carriage return, which pandas would leave bare, so that it began a row, becomes a line feed in quotes.
+
     Raises InputError when the file cannot be written.
     """
-    safe = frame.map(lambda each: harmless(each) if isinstance(each, str) else each)
+    safe = frame.map(lambda each: harmless(re.sub("\r\n?", "\n", each)) if isinstance(each, str) else each)
     try:
         safe.to_csv(path, index=False, lineterminator="\n", **form)
     except (OSError, ValueError) as error:

@@ -22,7 +22,8 @@ LEFT_OUT = shutil.ignore_patterns(".venv", "_build", ".git", "executed", "__pyca
 COMMAND = "import sys; from costlib.cli import main; sys.exit(main(sys.argv[1:]))"
 
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
-hypothesis.settings.load_profile("book")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 
 class Project:

@@ -65,5 +65,3 @@ def test_a_broken_table_is_told_or_read(tables, given_):
     raw = given_.draw(hostile.files(tables[name]))
     frame, said = put(name, raw)
     assert said.startswith(f"data/{data.package()[name].path.name}") if said else list(frame.columns)
-
-
