@@ -13,6 +13,7 @@ import re
 import string
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -23,7 +24,7 @@ from IPython.display import display
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from costlib import cases, data, figures, freshness, quotes, render, units, verdicts
+from costlib import cases, data, figures, freshness, lessons, questions, quotes, render, units, verdicts
 from costlib.data import Fact
 from costlib.equations import Equation, Model
 from costlib.errors import InputError, near
@@ -41,6 +42,14 @@ def notebooks() -> list[str]:
 
 
 @functools.cache
+def cells(notebook: str) -> list[Any]:
+    """The cells of `notebooks/<notebook>.ipynb`. Raises InputError, with near matches, when there is no such file."""
+    if notebook not in notebooks():  # a name, not a way to somewhere else
+        raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
+    return nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+
+
+@functools.cache
 def parameters(notebook: str) -> dict[str, Any]:
     """Names and defaults in the cell of `notebooks/<notebook>.ipynb` that is tagged ``parameters``.
 
@@ -51,10 +60,7 @@ def parameters(notebook: str) -> dict[str, Any]:
 
 
 def _parameter_cell(notebook: str) -> str:
-    if notebook not in notebooks():  # a name, not a way to somewhere else
-        raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
-    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
-    return next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
+    return next(cell.source for cell in cells(notebook) if "parameters" in cell.metadata.get("tags", ()))
 
 
 @functools.cache
@@ -67,8 +73,7 @@ def _may_be_none(notebook: str) -> set[str]:
 @functools.cache
 def _own_names(notebook: str) -> set[str]:
     """The names that the notebook's own cells assign, which are there when a cell is run a second time."""
-    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
-    trees = (ast.parse(cell.source) for cell in cells if cell.cell_type == "code")
+    trees = (ast.parse(cell.source) for cell in cells(notebook) if cell.cell_type == "code")
     nodes = (node for tree in trees for node in ast.walk(tree))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
@@ -145,6 +150,18 @@ def _plain_html(myst: str) -> str:
     return re.sub("\ue000(\\d+)\ue001", lambda m: formulas[int(m[1])], MarkdownIt().enable("table").render(text))
 
 
+@dataclass(frozen=True)
+class Said:
+    """A value that a text told: a number in the base `unit` of its quantity, or a word; `headline`: in a takeaway."""
+
+    value: float | str
+    unit: str
+    headline: bool
+
+
+said: dict[
+    str, Said
+] = {}  # what the texts of this notebook told, by name; the first stands, but a takeaway goes before
 _glued: set[str] = set()
 
 
@@ -181,6 +198,7 @@ class _Sentences(string.Formatter):
 
     def __init__(self) -> None:
         self.written: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
 
     def get_field(self, field_name: str, args: Sequence, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value, key = super().get_field(field_name, args, kwargs)
@@ -194,15 +212,24 @@ class _Sentences(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text = format(value, format_spec)
         self.written.setdefault(value.name, text)
+        self.values.setdefault(value.name, value.value)
         return text
 
 
-def _fill(text: str, values: Mapping[str, Any]) -> str:
+def _fill(text: str, values: Mapping[str, Any], headline: bool = False, keep: bool = True) -> str:
     sentences = _Sentences()
     filled = sentences.vformat(text.strip(), (), values)
-    for name, written in sentences.written.items():
+    for name, written in sentences.written.items() if keep else ():
         _glue(name, "text/plain", written)
+        if headline or name not in said:
+            said[name] = _said(name, sentences.values[name], headline)
     return filled
+
+
+def _said(name: str, value: Any, headline: bool) -> Said:
+    if isinstance(value, str):
+        return Said(value, "", headline)
+    return Said(float(value), quantity(name).unit if name in VOCABULARY else "", headline)
 
 
 def say(
@@ -215,7 +242,7 @@ def say(
     `words` are computed words and numbers of this text. `box` ("takeaway", "correction") sets it apart, its first line
     as title.
     """
-    filled = _fill(text, {**values, **words})
+    filled = _fill(text, {**values, **words}, headline=box == "takeaway")
     if box:
         title, _, body = filled.partition("\n")
         filled = f":::{{admonition}} {title}\n:class: {box}\n\n{body.strip()}\n:::"
@@ -225,6 +252,43 @@ def say(
 def solution(exercise: str, text: str, values: Mapping[str, Any] = types.MappingProxyType({}), **words: Any) -> None:
     """Show the solution of the exercise with that label, folded away, with its numbers computed here."""
     display(Shown(f"````{{solution}} {exercise}\n:class: dropdown\n\n{_fill(text, {**values, **words})}\n````"))
+
+
+def check(
+    question: str,
+    values: Mapping[str, Any] = types.MappingProxyType({}),
+    *,
+    right: str,
+    because: str,
+    wrong: Mapping[str, str],
+    **words: Any,
+) -> None:
+    """Show a question with answers that open to say whether they are right; all texts are filled in as by `say`.
+
+    `wrong` maps each wrong answer to the mistake that leads to it. Computed from the case, both stay true in any other;
+    an answer that reads like another in the case at hand is left out.
+    """
+    known = {**values, **words}
+    filled = {_fill(answer, known, keep=False): _fill(mistake, known, keep=False) for answer, mistake in wrong.items()}
+    asked, answer, reason = (_fill(text, known, keep=False) for text in (question, right, because))
+    answers = questions.options(asked, answer, reason, filled)
+    opening = "".join(
+        f"<details><summary>{_plain_html(each.text)}</summary>"
+        f"{_plain_html(f'{questions.SAID[each.right]} {each.reply}')}</details>"
+        for each in answers
+    )
+    plain = f"<p><strong>{questions.TITLE}</strong></p>{_plain_html(asked)}{opening}"
+    display(Shown(questions.myst(asked, answers), plain))
+
+
+def lesson(notebook: str, *, goals: Sequence[str], needs: Sequence[str] = ()) -> None:
+    """Show what the chapter teaches, which chapters it builds on, and how long it takes by the counts of `lessons`."""
+    work = lessons.lesson(notebook, cells(notebook)).work()
+    before = ", ".join(f"{{doc}}`{each}`" for each in needs) or "no other chapter"
+    listed = "\n".join(f"- {each}" for each in goals)
+    takes = f"about {lessons.clock(work.seconds())}, of which practice takes {lessons.clock(work.practice_seconds())}"
+    text = f"Afterwards you can\n\n{listed}\n\n**Builds on** {before}. **Takes** {takes}."
+    display(Shown(f":::{{admonition}} What you will learn\n:class: lesson\n\n{text}\n:::"))
 
 
 def figure(

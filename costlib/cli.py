@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from costlib import build, fingerprints
+from costlib import build, files, fingerprints
 from costlib.errors import InputError
+
+STOPPED = 130  # the exit code after Ctrl-C, as shells have it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # there is no room for what is to be written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,8 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, "prices", None):
             os.environ[fingerprints.QUOTES] = str(options.prices.resolve())
         return options.run(options)
+    except KeyboardInterrupt:
+        print(f"costlib {options.command}: stopped; what was published before stands", file=sys.stderr)
+        return STOPPED
     except (InputError, OSError) as error:  # of the latter, a file or folder that is in the way, or a full disk
-        said = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in str(error))
+        full = isinstance(error, OSError) and error.errno in FULL
+        text = f"{error}; nothing is published" if full else str(error)
+        said = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
         print(f"costlib {options.command}: {said}", file=sys.stderr)
         return 1
 
@@ -35,7 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
-    uses_prices = [one]
+    many = commands.add_parser("grid", help="execute one notebook with many parameters: one table, one figure")
+    many.add_argument("notebook", help="as for run")
+    many.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUES",
+        help="may be repeated: A,B,C or LOW:HIGH:log:COUNT or LOW:HIGH:lin:COUNT",
+    )  # fmt: skip
+    many.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to put grid.csv and grid.svg")
+    many.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://127.0.0.1:8786")
+    many.add_argument("--show", action="append", default=[], metavar="NAME", help="a result for the figure")
+    many.set_defaults(run=_grid)
+    uses_prices = [one, many]
     for name, run, text in (
         ("notebooks", _notebooks, "execute all notebooks into book/executed"),
         ("build", _build, "notebooks, then pages, into _build/html"),
@@ -66,9 +86,19 @@ def _parser() -> argparse.ArgumentParser:
     many.set_defaults(run=_predict)
     fitted = commands.add_parser("calibrate", help="fit the serving model's constants to data/measurements.csv anew")
     fitted.set_defaults(run=_calibrate)
+    handed = commands.add_parser("student", help="write all notebooks without solutions, with places to answer")
+    handed.add_argument("-o", "--output", type=Path, help="folder to write them to (default: _build/student)")
+    handed.set_defaults(run=_student)
     audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
     audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
     audit.set_defaults(run=_audit)
+    paper = commands.add_parser("pdf", help="print the built book, or some chapters of it, as one PDF (needs Chromium)")
+    paper.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    paper.add_argument("-o", "--output", type=Path, metavar="FILE.pdf", help="where to put it (default: _build/)")
+    paper.set_defaults(run=_pdf)
+    decks = commands.add_parser("slides", help="make slides of the built book, a deck per chapter, in _build/slides")
+    decks.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    decks.set_defaults(run=_slides)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
@@ -83,15 +113,55 @@ def _audit(options: argparse.Namespace) -> int:
     return 0
 
 
+def _student(options: argparse.Namespace) -> int:
+    from costlib import book, student
+
+    folder = options.output or build.WORK / "student"
+    for name in book.notebooks():
+        source = json.loads((book.NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))
+        text = json.dumps(student.student(source), ensure_ascii=False, indent=1, sort_keys=True)
+        files.write(folder / f"{name}.ipynb", text + "\n")
+    print(f"{folder}  ({len(book.notebooks())} notebooks)")
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    from costlib import printing
+
+    output = options.output or build.WORK / f"{'-'.join(options.chapter) or 'what-a-token-costs'}.pdf"
+    pages = printing.write(options.chapter, output.resolve())
+    print(f"{output}  ({pages} pages)")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    from costlib import slides
+
+    folder = build.WORK / "slides"
+    print(f"{folder / 'index.html'}  ({slides.write(options.chapter, folder)} decks)")
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     from costlib import execute, quotes
 
     quotes.given()  # a mistake in them stops here, before the notebook runs
-    given = dict(_parameter(text) for text in options.parameter)
+    given = dict(map(execute.parameter, options.parameter))
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
     return 0
+
+
+def _grid(options: argparse.Namespace) -> int:
+    from costlib import grid
+
+    found = grid.run(options.notebook, options.parameter, options.output, options.scheduler, options.show)
+    print(*found.written(), sep="\n")
+    if found.failures:
+        failed = f"{len(found.failures)} of {len(found.points)} points failed; the others are in the table"
+        print(f"costlib grid: {failed}\n\n{found.told()}", file=sys.stderr)
+    return 1 if found.failures else 0
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -100,15 +170,6 @@ def _report(options: argparse.Namespace) -> int:
     for path in report.write(options.log, options.output, options.prices, options.bill):
         print(path)
     return 0
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    from costlib import values
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
-    return name, values.scalar(value, f"-p {text!r}")
 
 
 def _check(_: argparse.Namespace) -> int:
@@ -219,7 +280,7 @@ FAR = 10  # a quote off by this factor from the public price is worth a second l
 
 
 def _import(options: argparse.Namespace) -> int:
-    from costlib import execute, prices, quotes
+    from costlib import prices, quotes
 
     found = quotes.read(options.file)
     for each in found:
@@ -229,7 +290,7 @@ def _import(options: argparse.Namespace) -> int:
         print(f"  {each.says()}; {other}{far}")
     kept = build.ROOT / "prices" / options.file.name
     if kept.resolve() != options.file.resolve():
-        execute.write(kept, options.file.read_text("utf-8-sig"))
+        files.write(kept, options.file.read_text("utf-8-sig"))
     place = kept.relative_to(build.ROOT)
     print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
     return 0

@@ -99,8 +99,16 @@ def derived(function: Callable) -> Callable:
 
 def forget() -> None:
     """Read the tables anew from here on."""
-    for kept in (package, _table_rows, _described, *_derived):
+    for kept in (package, _table_rows, _described):
         kept.cache_clear()
+    forget_derived()
+
+
+def forget_derived() -> None:
+    """Compute anew from here on what was derived from tables, and count again which of them are asked for."""
+    for kept in _derived:
+        kept.cache_clear()
+    read_tables.clear()
 
 
 @functools.cache
