@@ -20,7 +20,7 @@ copied:
 	@chmod -R u+w "$(COPY)"
 else
 
-.PHONY: help book refresh test check calibrate notebooks student serve lab bench reproducible sphinx licences sbom verify audit lock coverage mutation accept clean
+.PHONY: $(shell sed -n 's/^\([a-z]*\):.*##.*/\1/p' $(MAKEFILE_LIST))
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -76,6 +76,9 @@ bench: .venv/ready  ## measure builds and compiled equations, as ratios in one r
 
 reproducible: book  ## build the book a second time elsewhere and compare every file
 	@$(BIN)/python -m tests.test_reproducible
+
+fuzz: .venv/ready  ## throw 10,000 hostile inputs and more at everything that reads files or parameters (about half an hour)
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto --durations 0 tests/test_fuzz.py tests/test_fuzz_tables.py
 
 sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/executed with plain current Sphinx, into _build/sphinx
 	@test -d book/executed || $(BIN)/costlib notebooks
