@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book pdf slides refresh test check calibrate notebooks serve lab bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -11,6 +11,12 @@ help:  ## this list
 
 book: .venv/ready  ## build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml, PRICES=file.csv your own quotes
 	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(PRICES),--prices $(PRICES))
+
+pdf: book  ## print the whole book as _build/what-a-token-costs.pdf (two minutes; needs Chromium)
+	@$(BIN)/costlib pdf
+
+slides: book  ## make a deck of slides per chapter in _build/slides
+	@$(BIN)/costlib slides
 
 refresh: .venv/ready  ## take the newest genai-prices and add what changed to the price table (needs a network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 TEXT_WIDTH = 605  # CSS pixels between the margins of a page, which print.css sets: 160 mm
 SCRIPTS = ("katex.min.js", "auto-render.min.js", "katex_autorenderer.js")
 SOLUTIONS = "solutions"
+SHORTENED = re.compile(r"The \w+ \d+ of (\d+) rows; all are in the file\.")  # what the site says of a long table
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ def _abridge(rows: Tag) -> None:
         name = words(row.select_one("th, td"))
         cell = "<th>a row</th>" if row.th else f"<td>{escape(example.get(name, ''))}</td>"
         row.append(BeautifulSoup(f"<table><tr>{cell}</tr></table>", "lxml").select_one("th, td"))
-    rows.find_parent(class_="wide").decompose()
+    shown = rows.find_parent(class_="wide")
+    for text in shown.find_previous_sibling("p").find_all(string=SHORTENED):
+        text.replace_with(SHORTENED.sub(r"\1 rows.", text))
+    shown.decompose()
 
 
 def _take_solutions(chapter: Chapter) -> str:
@@ -249,7 +254,7 @@ def _finish(pdf: bytes, entries: Sequence[Entry], citation: Mapping[str, Any], d
     for each in entries:
         place = source.named_destinations[f"/{each.target}"]
         fit, number = Fit.xyz(place.left, place.top), source.get_destination_page_number(place)
-        item = writer.add_outline_item(each.title, number, parent=chapter if each.level else None, fit=fit)
+        item = writer.add_outline_item(title=each.title, page_number=number, parent=chapter if each.level else None, fit=fit)
         chapter = chapter if each.level else item
     made = f"D:{day.replace('-', '')}000000Z"
     about = {"/Title": citation["title"], "/Author": _authors(citation), "/CreationDate": made, "/ModDate": made}
