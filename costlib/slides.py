@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from bs4 import Tag
 
-from costlib import build, chapters, execute, freshness
+from costlib import build, chapters, files, freshness
 from costlib.chapters import Chapter, words
 
 MOST_EQUATIONS = 4  # of a section: the last ones, to which the others lead
@@ -27,7 +27,7 @@ ASSETS = (
     "vendor/katex", "vendor/reveal", "katex.min.js", "auto-render.min.js", "custom.css", "slides.css", "slides.js",
     "favicon.svg",
 )  # fmt: skip
-BOXES = ("goals", "takeaway", "correction")  # boxes of a page that are a slide each
+BOXES = ("lesson", "takeaway", "correction")  # boxes of a page that are a slide each
 SENTENCE_END = re.compile(r"(?<=[.?!]) (?=[A-Z0-9\[])")
 
 
@@ -63,7 +63,7 @@ def write(wanted: Sequence[str], folder: Path) -> int:
         for chapter in book:
             (new / f"{chapter.name}.html").write_text(deck(chapter, about), "utf-8")
         (new / "index.html").write_text(_index(book, about), "utf-8")
-        execute.publish(new, folder)
+        files.publish(new, folder)
     return len(book)
 
 
