@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,27 @@ class Chapter:
         """An element of the article as HTML, with its drawings."""
         place = r'<svg class="costfig" data-drawing="(\d+)"></svg>'
         return re.sub(place, lambda found: self.drawings[int(found[1])], str(element))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer to a question that checks itself, as HTML: its letter, its text, the reply, and whether it is right."""
+
+    letter: str
+    text: str
+    reply: str
+    right: bool
+
+
+def choices(check: Tag) -> list[Choice]:
+    """The answers that a question in a box of the class `check` offers."""
+    return [
+        Choice(
+            letter, answer.select_one(".sd-summary-text").decode_contents(),
+            answer.select_one(".sd-summary-content > p").decode_contents(), "right" in answer["class"],
+        )
+        for letter, answer in zip(string.ascii_uppercase, check.select("details.answer"), strict=False)
+    ]  # fmt: skip
 
 
 def words(element: Tag) -> str:

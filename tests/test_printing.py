@@ -5,7 +5,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from costlib import browser, build, chapters, freshness, printing, proof, slides
+from costlib import binding, browser, build, chapters, freshness, printing, proof, slides
 from costlib.errors import InputError
 from tests.conftest import ROOT
 from tests.test_pages import BOOK, NO_BOOK, NO_BROWSER, PAGES
@@ -25,7 +25,7 @@ def book():
 
 def composed(*names):
     read = chapters.read(ROOT / "_toc.yml", BOOK, names)
-    text, entries = printing.compose(read, CITATION, "2026-01-31")
+    text, entries = binding.compose(read, CITATION, "2026-01-31")
     return BeautifulSoup(text, "lxml"), entries
 
 
@@ -85,6 +85,18 @@ def test_solutions_stand_at_the_end_and_exercises_lead_to_them():
     solutions = {each["id"] for each in page.select("#solutions .solution")}
     assert {each["href"][1:] for each in page.select("#egress .exercise a.solved")} == solutions
     assert len(solutions) >= 3
+
+
+@needs_book
+def test_questions_show_their_answers_and_the_right_one_stands_with_the_solutions():
+    page, _ = composed("egress")
+    checks = page.select("#egress .check")
+    assert checks and not page.select("#egress .check details")
+    assert all(len(each.select(".choices > li")) >= 2 for each in checks)
+    said = [each.get_text() for each in page.select("#solutions p") if each.get_text().startswith("Check yourself")]
+    assert [re.match(r"Check yourself (\d+): [A-D] Right\.", each)[1] for each in said] == [
+        str(number) for number in range(1, len(checks) + 1)
+    ]
 
 
 @needs_book
@@ -211,7 +223,8 @@ def test_a_deck_says_what_its_chapter_says(decks, book):
         assert len(deck.select(".drawing > svg.costfig > *")) >= len(claims)
         assert len(deck.select(".exercises > li")) == len(chapter.article.select(".exercise"))
         assert titles[-1] == "Exercises"
-        boxes = chapter.article.select(":is(.takeaway, .correction, .goals) > .admonition-title")
+        assert len(deck.select(".choices")) == len(chapter.article.select(".check"))
+        boxes = chapter.article.select(":is(.takeaway, .correction, .lesson, .check) > .admonition-title")
         assert {" ".join(each.get_text().split()) for each in boxes} <= set(titles)
         text = deck.select_one(".slides").get_text()
         assert not re.search(r":::|\{(numref|cite|glue|ref)|Kaplan et al", text)
