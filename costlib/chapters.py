@@ -99,9 +99,10 @@ def read(toc: Path, html: Path, wanted: Sequence[str] = ()) -> list[Chapter]:
     names = {Path(page).stem: page for page in pages}
     if unknown := [name for name in wanted if name not in names]:
         raise InputError(f"there is no chapter {', '.join(unknown)}; the book has {', '.join(names)}")
+    pages = {page: part for page, part in pages.items() if not wanted or Path(page).stem in wanted}
     if missing := [page for page in pages if not (html / page).is_file()]:
         raise InputError(f"there is no book in {html} that has {missing[0]}: make book builds it")
-    return [_chapter(html, page, part) for page, part in pages.items() if not wanted or Path(page).stem in wanted]
+    return [_chapter(html, page, part) for page, part in pages.items()]
 
 
 def _pages(toc: dict) -> Iterator[tuple[str, str]]:
