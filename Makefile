@@ -29,6 +29,12 @@ help:  ## this list
 book: .venv/ready  ## build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml, PRICES=file.csv your own quotes
 	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(PRICES),--prices $(PRICES))
 
+pdf: book  ## print the whole book as _build/what-a-token-costs.pdf (two minutes; needs Chromium)
+	@$(BIN)/costlib pdf
+
+slides: book  ## make a deck of slides per chapter in _build/slides
+	@$(BIN)/costlib slides
+
 refresh: .venv/ready  ## take the newest genai-prices and add what changed to the price table (needs a network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
 	@$(BIN)/costlib prices refresh --on $$(date -u +%F) || test $$? -eq 3
