@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
+PARALLEL := -n auto --dist loadgroup
 
 ifdef BUILD  # the sources may be read-only: everything happens in a copy of them in this folder, which stays for next time
 COPY := $(BUILD)/what-a-token-costs
@@ -19,7 +20,7 @@ copied:
 	@chmod -R u+w "$(COPY)"
 else
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench sphinx licences sbom verify audit lock clean
+.PHONY: help book refresh test check calibrate notebooks student serve lab bench sphinx licences sbom verify audit lock coverage mutation accept clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -32,21 +33,37 @@ refresh: .venv/ready  ## take the newest genai-prices and add what changed to th
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
 	@$(BIN)/costlib prices refresh --on $$(date -u +%F) || test $$? -eq 3
 
-test: .venv/ready  ## set up and pass all tests
+test: .venv/ready  ## set up and pass all tests, on all cores
 	@sh tests/chromium.sh
 	@test -f _build/html/index.html || $(BIN)/costlib build
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
+
+coverage: .venv/ready  ## the same without the pages, and how much of the library they run: at least 95% of its branches
+	@mkdir -p _build/coverage && rm -f _build/coverage/*
+	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/_build/coverage/data \
+	  $(BIN)/python -m pytest $(PARALLEL) --ignore tests/test_pages.py
+	@cd _build/coverage && ../../$(BIN)/coverage combine --quiet --rcfile ../../pyproject.toml --data-file data
+	@$(BIN)/coverage report --data-file _build/coverage/data
+
+mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=300 tries so many
+	@$(BIN)/python -m tests.mutation $(SAMPLE)
 
 check: .venv/ready  ## check tables, sources and style
 	@$(BIN)/costlib check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
+accept: .venv/ready  ## take changed headline numbers over; REASON="..." says why in CHANGELOG.md
+	@$(BIN)/python -m tests.headlines "$$REASON"
+
 calibrate: .venv/ready  ## fit the serving model to data/measurements.csv anew: data/calibration.csv and its errors
 	@$(BIN)/costlib calibrate
 
 notebooks: .venv/ready  ## run every notebook into book/executed
 	@$(BIN)/costlib notebooks
+
+student: .venv/ready  ## write the notebooks without solutions into _build/student
+	@$(BIN)/costlib student
 
 serve: .venv/ready  ## show the built book at http://127.0.0.1:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -113,18 +113,18 @@ def _page(key: str) -> str:
     lines = [f"# {title}", "", about, ""]
     for module in (module for name, module in modules().items() if layer(name) == key):
         short = _short(module.name)
-        lines += [f"(api-{short})=", f"## {short}", "", _prose(ast.get_docstring(module.tree) or ""), ""]
-        lines += [f"[Source]({book.repository()}/{module.path})", ""]
+        source = f"[Source]({book.repository()}/{module.path})"
+        lines += [f"(api-{short})=", f"## {short}", "", f"{_prose(ast.get_docstring(module.tree) or '')} {source}", ""]
         for node in module.public():
             lines += [*_entry(module, node), ""]
     return "\n".join(lines) + "\n"
 
 
 def _entry(module: Module, node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    """An item of a definition list: the signature, and the docstring with a link to the code."""
-    where = f"[Source]({book.repository()}/{module.path}#L{node.lineno})"
-    paragraphs = [*_prose(ast.get_docstring(node) or "").split("\n\n"), where]
-    return [f"`{_signature(node)}`", *(f"{': ' if at == 0 else '  '}{text}\n" for at, text in enumerate(paragraphs))]
+    """An item of a definition list: the signature, which leads to the code, and the docstring."""
+    paragraphs = _prose(ast.get_docstring(node) or "").split("\n\n")
+    link = f"[`{_signature(node)}`]({book.repository()}/{module.path}#L{node.lineno})"
+    return [link, *(f"{': ' if at == 0 else '  '}{text}\n" for at, text in enumerate(paragraphs))]
 
 
 def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
