@@ -112,12 +112,12 @@ def notebooks(given: Mapping[str, Any]) -> None:
 
 def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import pages, teaching
+    from costlib import pages, reference, teaching
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    made = {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}
+    made = {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables(), **reference.pages()}
     for name, text in {**made, "teaching": teaching.page(folder)}.items():
         (folder / f"{name}.md").write_text(text, "utf-8")
 
