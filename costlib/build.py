@@ -110,8 +110,10 @@ def _write_pages(folder: Path) -> None:
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    for name, text in {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
+    for name, text in pages.generated(shown).items():
+        path = folder / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:
