@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: help book refresh test check calibrate notebooks serve lab bench lint lock clean
+.PHONY: help book refresh test check calibrate notebooks serve lab bench quality lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,6 +41,9 @@ lab: .venv/ready  ## open the notebooks in JupyterLab
 bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
 	@$(BIN)/python -m tests.benchmark
 
+quality: .venv/ready  ## scores of Lighthouse for every page of the built book (needs Node); PAGES="roofline index" for some
+	@$(BIN)/python -m tests.quality $(PAGES)
+
 lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.lock
 
@@ -52,5 +55,5 @@ clean:  ## remove what was built, but not the environment
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .  # the second q: a warning that editable installs always give
 	@touch $@

@@ -84,6 +84,9 @@ def _explained(names: Iterable[str]) -> list[str]:
     return [*head, *(f"| ${q.symbol}$ | `{q.name}` | {_unit(q)} | {q.meaning} |" for q in rows)]
 
 
+_PLAIN = ["---", '"og:image": _static/mark.png', "---"]  # a page of a list needs no preview card of its own
+
+
 def _title(module: ModuleType) -> str:
     return part(module).replace("_", " ").capitalize().replace("Api", "API")
 
@@ -102,7 +105,7 @@ def _unit(q: Quantity) -> str:
 
 def equations_of(module: ModuleType, shown: set[str]) -> str:
     """The page of one part: its equations, and the quantities that are explained with them."""
-    lines = [f"# {_title(module)}: equations and symbols", "", _intro(module), "", "## Equations", ""]
+    lines = [*_PLAIN, f"# {_title(module)}: equations and symbols", "", _intro(module), "", "## Equations", ""]
     for made in equations(module):
         lines += _equation(made, shown)
     lines += ["## Symbols", "", *_explained(name for name, home in homes().items() if home is module)]
@@ -167,7 +170,7 @@ def table(name: str, about: data.Table) -> str:
     """The page of one table: its rows with their sources, and what its columns mean."""
     frame = data.table(name)
     lines = [
-        f"(table-{name})=", f"# {about.title}", "", f"{about.description} {_count(frame)} {_file(about)}", "",
+        *_PLAIN, f"(table-{name})=", f"# {about.title}", "", f"{about.description} {_count(frame)} {_file(about)}", "",
         *_rows(about, _newest(frame)), "",
         "## What the columns mean", "", "| column | meaning | unit | quantity |", "|---|---|---|---|",
         *(f"| `{f.name}` | {f.description} | {f.unit} | {f.quantity} |" for f in about.fields.values()),

@@ -1,8 +1,8 @@
 """One small style sheet in place of a dozen large ones, and scripts that let the page show before they run.
 
 The themes bring 570 kB of styles in twelve files, and 300 kB of icons, of which a page uses a tenth. A reader on a
-phone waits for all of it before the first word. When all pages are written, the sheets of each page become one, without the
-rules whose classes nothing in the book has, and with only those icons that are left.
+phone waits for all of it before the first word. When all pages are written, the sheets of each page become one, without
+the rules whose classes nothing in the book has, and with only those icons that are left.
 """
 
 from __future__ import annotations
