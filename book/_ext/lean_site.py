@@ -24,7 +24,7 @@ from sphinx.util import logging
 
 LOG = logging.getLogger(__name__)
 
-SHEET = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?')
+SHEET = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")(?![^>]*\bmedia=)[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?')
 SCRIPT = re.compile(r'<script\b[^>]*\bsrc="([^"?]+)[^"]*"')
 NAMES = re.compile(r"[\w-]+")
 
