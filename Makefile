@@ -86,6 +86,9 @@ reproducible: book  ## build the book a second time elsewhere and compare every 
 fuzz: .venv/ready  ## throw 10,000 hostile inputs and more at everything that reads files or parameters (about half an hour)
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto --durations 0 tests/test_fuzz.py tests/test_fuzz_tables.py
 
+quality: .venv/ready  ## scores of Lighthouse for every page of the built book (needs Node); PAGES="roofline index" for some
+	@$(BIN)/python -m tests.quality $(PAGES)
+
 sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/executed with plain current Sphinx, into _build/sphinx
 	@test -d book/executed || $(BIN)/costlib notebooks
 	@rm -rf _build/sphinx
@@ -118,7 +121,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .  # the second q: a warning that editable installs always give
 	@touch $@
 
 .venv-sphinx/ready: requirements-sphinx.lock
