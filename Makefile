@@ -51,7 +51,7 @@ coverage: .venv/ready  ## the same without the pages, and how much of the librar
 	@cd _build/coverage && ../../$(BIN)/coverage combine --quiet --rcfile ../../pyproject.toml --data-file data
 	@$(BIN)/coverage report --data-file _build/coverage/data
 
-mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=300 tries so many
+mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=25 tries so many of each module
 	@$(BIN)/python -m tests.mutation $(SAMPLE)
 
 check: .venv/ready  ## check tables, sources and style
