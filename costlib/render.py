@@ -13,6 +13,9 @@ from costlib import units
 from costlib.equations import Equation, Model, Step
 from costlib.quantities import Quantity
 
+# A constant whose symbol is its number: after another symbol it needs a dot, which sympy sets between numbers only.
+AFTER_A_SYMBOL = re.compile(r"(?<!\\cdot)(?<!\\times)(?<=[\w}]) (?=\d)")
+
 
 def latex(made: Equation) -> str:
     """The equation as LaTeX, in the order in which its author wrote it."""
@@ -59,7 +62,8 @@ def _quantity(made: Equation, name: str) -> Quantity:
 def _latex(made: Equation, symbols: Mapping[str, str], times: str | None = None) -> str:
     names = {sp.Symbol(name, nonnegative=True): text for name, text in symbols.items()}
     ones = {sp.Symbol(q.name, nonnegative=True) for q in made.uses if q.value == 1}
-    return sp.latex(_without(made.expr, ones), symbol_names=names, order="none", mul_symbol=times, ln_notation=True)
+    text = sp.latex(_without(made.expr, ones), symbol_names=names, order="none", mul_symbol=times, ln_notation=True)
+    return AFTER_A_SYMBOL.sub(r"\g<0>\\cdot ", text)
 
 
 def _without(expr: sp.Expr, ones: set[sp.Symbol]) -> sp.Expr:

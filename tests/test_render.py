@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from costlib import pages, render
 from costlib.equations import Model
-from costlib.models import memory, roofline
+from costlib.models import memory, parallel, roofline
 from costlib.quantities import VOCABULARY
 from tests.conftest import MODELS, deployed
 from tests.test_equations import KINDS, define
@@ -209,6 +210,13 @@ def test_a_number_in_a_product_is_not_run_together_with_the_next():
     made = define(lambda batch, n_layers: batch * n_layers, "covered_experts", batch=12, n_layers=34, gives=408)
     [step] = Model(made).trace({"batch": 12.0, "n_layers": 34.0})
     assert render.worked(step) == r"\bar{E} = B n_{\mathrm{layer}} = 12 \cdot 34 = 408"
+
+
+def test_a_constant_written_as_its_number_is_not_run_together_with_the_symbol_before_it():
+    assert r"d \cdot 2" in render.latex(parallel.allreduce_seconds_per_token)
+    assert r"\cdot 2 \cdot 2" in render.latex(parallel.allreduce_seconds_per_token)
+    written = [render.latex(made).replace(r"\cdot ", "* ") for made in pages.every_equation()]
+    assert not [text for text in written if re.search(r"\* \*|[a-z}] \d", text)]
 
 
 def test_a_one_that_only_carries_a_unit_is_not_written():
