@@ -105,12 +105,13 @@ def notebooks(given: Mapping[str, Any]) -> None:
 
 def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import pages
+    from costlib import calculator_page, pages
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    for name, text in {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}.items():
+    made = {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}
+    for name, text in {**made, "calculator": calculator_page.page()}.items():
         (folder / f"{name}.md").write_text(text, "utf-8")
 
 
