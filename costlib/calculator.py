@@ -89,12 +89,12 @@ INPUTS = {
 
 # What the page shows, by group: the quantity, and the label of the split or part that it is.
 RESULTS = {
-    "A million tokens": {
+    "Cost of a million tokens": {
         "self_usd_per_token": "Self-hosted", "self_input_usd_per_token": "Self-hosted, input",
         "self_output_usd_per_token": "Self-hosted, output", "api_usd_per_token": "API",
         "paid_input_usd_per_token": "API, input", "output_usd_per_token": "API, output",
     },
-    "A month": {
+    "Cost of a month": {
         "self_usd_per_second": "Hosting", "fleet_usd_per_second": "of that, GPUs",
         "labor_usd_per_second": "of that, people", "api_usd_per_second": "API",
         "saving_usd_per_second": "Saved by hosting",

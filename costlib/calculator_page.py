@@ -14,17 +14,19 @@ from costlib.quantities import Quantity, quantity
 Facts = dict[str, Any]
 STATIC = "../../_static"
 CHAPTERS = {  # where each group of results is explained: the page, and what it is about
-    "A million tokens": ("self_hosting", "what a self-hosted token costs"),
-    "A month": ("scale_tiers", "the bill at every volume"),
+    "Cost of a million tokens": ("self_hosting", "what a self-hosted token costs"),
+    "Cost of a month": ("scale_tiers", "the bill at every volume"),
     "Break-even": ("scale_tiers", "the break-even"),
     "Speed and latency": ("serving", "the serving model"),
     "The fleet": ("self_hosting", "utilization and spares"),
 }
+PER = {"Cost of a million tokens": " per million tokens", "Cost of a month": " per month"}  # what titles say already
 METRICS = {  # results that the model predicts: the kind of metric that its error is measured on
     "replica_tokens_per_second": "throughput", "replica_output_tokens_per_second": "throughput",
     "time_to_first_token": "ttft", "output_token_seconds": "tpot",
 }  # fmt: skip
 NAMES = {"current": "Current prices", "article": "The article's inputs"}  # of presets; scenarios go by their file's
+COUNTED = ("", "token", "GPU")  # units that labels say already
 OPEN = ("What you would run", "Your requests")  # groups of inputs that are open at first
 
 
@@ -96,7 +98,7 @@ def _input(each: Input) -> Facts:
     if each.table:
         return {"label": each.label, "table": each.table, "needed": True}
     q, factor = each.quantity, units.base_factor(each.unit) if each.unit else 1.0
-    unit = units.steps(each.unit)[1][-1][1] if each.unit else ""
+    unit = "" if each.unit in COUNTED else units.steps(q.unit, each.unit)[1][-1][1]
     return {
         "label": each.label, "needed": each.needed, "quantity": q.name, "factor": factor, "unit": unit,
         "low": q.low, "high": None if q.high == float("inf") else q.high, "above": q.above, "whole": q.whole,
@@ -116,7 +118,7 @@ def _body(found: Facts, presets: Mapping[str, Facts]) -> str:
 <p class="calculator-decision" id="calc-decision" aria-live="polite"></p>
 <p class="calculator-problem" id="calc-problem" role="alert" hidden></p>
 <p class="calculator-bills" id="calc-bills"></p>
-<form class="calculator-inputs" aria-label="Inputs" novalidate autocomplete="off">
+<div class="calculator-columns"><form class="calculator-inputs" aria-label="Inputs" novalidate autocomplete="off">
 <div class="calculator-field"><label for="calc-preset">Preset</label>
 <select id="calc-preset"><option value="">Your own</option>{chosen}</select></div>
 {fields}
@@ -135,7 +137,7 @@ def _body(found: Facts, presets: Mapping[str, Facts]) -> str:
 <details><summary>The chart as a table</summary><div id="calc-roofline-table"></div></details>
 <p class="calculator-more">More: <a href="roofline.html">the roofline</a></p>
 </section>
-</div></div>"""
+</div></div></div>"""
 
 
 def _group(name: str, found: Facts) -> str:
@@ -193,7 +195,7 @@ def _card(group: str, results: Mapping[str, str]) -> str:
     chapter, about = CHAPTERS[group]
     title = group.lower().replace(" ", "-")
     return (
-        f'<section class="calculator-card" aria-labelledby="{title}"><h2 id="{title}">{escape(group)}</h2>{rows}'
+        f'<section class="calculator-card" aria-labelledby="{title}" data-per="{PER.get(group, "")}"><h2 id="{title}">{escape(group)}</h2>{rows}'
         f'<p class="calculator-more">More: <a href="{chapter}.html">{escape(about)}</a></p></section>'
     )
 

@@ -5,6 +5,7 @@
 const calculatorCharts = (() => {
   const { cost, number, words, quote } = calculator;
   const vendored = new URL("../vendor/vega/", document.currentScript.src);
+  const PADDING = { left: 62, right: 14, top: 30, bottom: 44 };
   const geometric = (low, high, count) => Array.from({ length: count }, (_, i) => low * (high / low) ** (i / (count - 1)));
   const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -19,8 +20,8 @@ const calculatorCharts = (() => {
     const api = calculator.book.api_models[state.api_model].name;
     const row = (volume, who, bill) => ({ volume: volume / one, who, usd: bill / usd });
     const lines = volumes.flatMap(each => [row(each, "hosting", cost(stairs, each)), row(each, api, each * v.api_usd_per_token)]);
-    const marks = [{ ...row(demand, "hosting", v.self_usd_per_second), what: "your volume" }, { ...row(demand, api, v.api_usd_per_second), what: "your volume" }];
-    if (Number.isFinite(first)) marks.push({ ...row(first, "hosting", first * v.api_usd_per_token), what: "break-even" });
+    const marks = [row(demand, "hosting", v.self_usd_per_second), row(demand, api, v.api_usd_per_second)];
+    const meets = Number.isFinite(first) ? [row(first, "hosting", first * v.api_usd_per_token)] : [];
     const at = [...geometric(low, high, 7), demand, ...(Number.isFinite(first) ? [first] : [])].sort((a, b) => a - b);
     const from = Number.isFinite(first) ? `Hosting first wins from ${words("breakeven_tokens_per_second", first)} on.` : "Hosting wins at no volume.";
     return {
@@ -32,9 +33,12 @@ const calculatorCharts = (() => {
       ]),
       spec: {
         layer: [
-          { data: { values: [row(demand, "", 0)] }, mark: { type: "rule", strokeDash: [4, 3], color: color("--cost-idle") }, encoding: { x: { field: "volume", type: "quantitative" } } },
+          { data: { values: [row(demand, "", 0)] }, mark: { type: "rule", strokeDash: [4, 3], color: color("--cost-idle") }, encoding: { y: null, color: null } },
           { data: { values: lines }, mark: { type: "line", strokeWidth: 2.5 }, encoding: { order: { field: "volume" } } },
-          { data: { values: marks }, mark: { type: "point", filled: true, size: 70, opacity: 1 }, encoding: { shape: { field: "what", scale: { domain: ["your volume", "break-even"], range: ["circle", "diamond"] }, legend: { title: null, orient: "top" } } } },
+          { data: { values: [row(demand, "", 0)] }, mark: label("your volume", { align: "left", dx: 5 }), encoding: { y: { value: 192 }, color: null } },
+          { data: { values: marks }, mark: { type: "point", filled: true, size: 60, opacity: 1 } },
+          { data: { values: meets }, mark: { type: "point", shape: "diamond", filled: true, size: 110, opacity: 1 } },
+          { data: { values: meets }, mark: label("break-even", { align: "right", dx: -8, dy: -9 }), encoding: { color: null } },
         ],
         encoding: {
           x: axis("volume", "tokens a month"), y: axis("usd", "USD a month"),
@@ -66,6 +70,7 @@ const calculatorCharts = (() => {
     };
   }
 
+  const label = (text, place) => ({ type: "text", text, fontSize: 12, color: color("--pst-color-text-base"), ...place });
   const axis = (field, title, grid = true) => ({ field, type: "quantitative", title, scale: { type: "log", nice: false }, axis: { grid, format: "~s", labelExpr: "replace(datum.label, 'G', 'B')", tickCount: 5 } });
 
   /* --- drawing --------------------------------------------------------------------------------------------------------- */
@@ -83,15 +88,18 @@ const calculatorCharts = (() => {
     return {
       aria: false, font, background: "transparent", view: { stroke: null },
       axis: { labelColor: quiet, titleColor: text, gridColor: grid, gridOpacity: 0.5, domainColor: grid, tickColor: grid, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-      legend: { labelColor: text, labelFontSize: 12, symbolFillColor: text },
+      legend: { labelColor: text, labelFontSize: 12, symbolFillColor: text, symbolStrokeWidth: 0, columnPadding: 12, offset: 8 },
     };
   }
 
-  const views = new WeakMap();
-  async function draw(place, { alt, spec }) {
+  const views = new Map(), wanted = new Map();
+  async function draw(place, drawn) {
+    wanted.set(place, drawn);
     await load();
+    if (wanted.get(place) !== drawn) return;  // newer results came meanwhile
+    const { alt, spec } = drawn;
     views.get(place)?.finalize();
-    const width = Math.max(place.clientWidth, 200), whole = { width, height: 260, autosize: { type: "fit", contains: "padding" }, config: config(), ...spec };
+    const width = Math.max(place.clientWidth - PADDING.left - PADDING.right, 160), whole = { width, height: 200, padding: PADDING, autosize: "none", config: config(), ...spec };
     const view = new vega.View(vega.parse(vegaLite.compile(whole).spec), { renderer: "svg", container: place });
     views.set(place, view);
     await view.runAsync();

@@ -157,7 +157,7 @@ const calculator = (() => {
   function read(name, text) {
     const about = book.inputs[name], bare = text.trim();
     if (about.table) {
-      if (!(bare in book[about.table])) throw new Refused(name, `${about.label} “${bare}” is not known: choose one of the list`);
+      if (!Object.hasOwn(book[about.table], bare)) throw new Refused(name, `${about.label} “${bare}” is not known: choose one of the list`);
       return bare;
     }
     if (bare === "" && !about.needed) return null;
@@ -172,7 +172,7 @@ const calculator = (() => {
     const state = { ...book.presets.current.state }, problems = [];
     for (const [name, text] of new URLSearchParams(hash)) {
       try {
-        if (!(name in book.inputs)) throw new Refused(name, `“${name}” is no input of the calculator`);
+        if (!Object.hasOwn(book.inputs, name)) throw new Refused(name, `“${name}” is no input of the calculator`);
         state[name] = read(name, text);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;

@@ -100,7 +100,8 @@
     at("decision").replaceChildren(element("strong", winner), by);
     at("bills").textContent = rest;
     for (const place of root.querySelectorAll(".calculator-result")) {
-      const [value, span] = said(place.dataset.name), shown = place.querySelector(".calculator-value");
+      const { per } = place.closest("section").dataset, [value, span] = said(place.dataset.name).map(each => each.replace(per, ""));
+      const shown = place.querySelector(".calculator-value");
       shown.replaceChildren(element("span", value));
       if (span) shown.append(" ", element("small", span));
       if (place.open) explain(place);
@@ -161,7 +162,7 @@
 
   /* --- share and download --------------------------------------------------------------------------------------------- */
 
-  const cell = value => {  // a spreadsheet must not run what a cell says
+  const csvCell = value => {  // a spreadsheet must not run what a cell says
     const text = typeof value === "number" ? String(value) : String(value).replace(/^([=+\-@\t\r])/, "'$1");
     return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
@@ -172,9 +173,10 @@
     const results = Object.entries(book.results).map(([name, label]) => ["result", name, label, shown[name] / book.quantities[name].one, plain(name)]);
     const { winner, by, rest } = decision();
     const rows = [["kind", "name", "label", "value", "unit"], ...inputs, ...results, ["decision", "", "", `${winner}${by} ${rest}`, ""], ["link", "", "", location.href, ""]];
-    return rows.map(row => row.map(cell).join(",")).join("\r\n") + "\r\n";
+    return rows.map(row => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
   }
 
+  calculator.csvCell = csvCell;
   at("download").addEventListener("click", () => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(new Blob([csv()], { type: "text/csv" })), download: "token-cost.csv" });
     link.click();
