@@ -13,6 +13,7 @@ import re
 import string
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -23,7 +24,7 @@ from IPython.display import display
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
-from costlib import cases, data, figures, freshness, quotes, render, units, verdicts
+from costlib import cases, data, figures, freshness, lessons, questions, quotes, render, units, verdicts
 from costlib.data import Fact
 from costlib.equations import Equation, Model
 from costlib.errors import InputError, near
@@ -41,25 +42,38 @@ def notebooks() -> list[str]:
 
 
 @functools.cache
+def cells(notebook: str) -> list[Any]:
+    """The cells of `notebooks/<notebook>.ipynb`. Raises InputError, with near matches, when there is no such file."""
+    if notebook not in notebooks():  # a name, not a way to somewhere else
+        raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
+    return nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+
+
+@functools.cache
 def parameters(notebook: str) -> dict[str, Any]:
     """Names and defaults in the cell of `notebooks/<notebook>.ipynb` that is tagged ``parameters``.
 
     Raises InputError, with near matches, when there is no such notebook.
     """
-    path = NOTEBOOKS / f"{notebook}.ipynb"
-    if not path.exists():
-        raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
-    cells = nbformat.read(path, as_version=4).cells
-    source = next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
-    assigned = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    assigned = (node for node in ast.parse(_parameter_cell(notebook)).body if isinstance(node, ast.Assign))
     return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+
+
+def _parameter_cell(notebook: str) -> str:
+    return next(cell.source for cell in cells(notebook) if "parameters" in cell.metadata.get("tags", ()))
+
+
+@functools.cache
+def _may_be_none(notebook: str) -> set[str]:
+    """The parameters of `notebook` that may be None, as their default is or as their comment says what it means."""
+    lines = re.findall(r"^(\w+) = (None)?(?:.*#.*(\bNone:))?", _parameter_cell(notebook), flags=re.M)
+    return {name for name, default, said in lines if default or said}
 
 
 @functools.cache
 def _own_names(notebook: str) -> set[str]:
     """The names that the notebook's own cells assign, which are there when a cell is run a second time."""
-    cells = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
-    trees = (ast.parse(cell.source) for cell in cells if cell.cell_type == "code")
+    trees = (ast.parse(cell.source) for cell in cells(notebook) if cell.cell_type == "code")
     nodes = (node for tree in trees for node in ast.walk(tree))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
@@ -70,10 +84,8 @@ def check_parameters(notebook: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             raise InputError(f"notebooks/{notebook}.ipynb has no parameter {name!r}{near(name, known)}")
-        if isinstance(known[name], str) and not isinstance(value, str):
-            raise InputError(f"{name} = {value!r} is not allowed: it must be a name, such as {known[name]!r}")
-        if value is not None:
-            cases.check_parameter(name, value)
+        if value is not None or name not in _may_be_none(notebook):
+            cases.check_parameter(name, value, known[name])
     return {**known, **given}
 
 
@@ -105,8 +117,8 @@ def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
 def _own_quotes(own: Sequence[quotes.Quote]) -> str:
     """How many quotes of the reader's own there are, and which."""
     count = "One price" if len(own) == 1 else f"{len(own)} prices"
-    listed = "; ".join(each.says().replace("_", r"\_") for each in own)
-    return f"{count} of `{quotes.file_name()}` go before the public ones: {listed}."
+    listed = "; ".join(literal(each.says(), longest=300) for each in own)
+    return f"{count} of {code(quotes.file_name())} go before the public ones: {listed}."
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -138,6 +150,18 @@ def _plain_html(myst: str) -> str:
     return re.sub("\ue000(\\d+)\ue001", lambda m: formulas[int(m[1])], MarkdownIt().enable("table").render(text))
 
 
+@dataclass(frozen=True)
+class Said:
+    """A value that a text told: a number in the base `unit` of its quantity, or a word; `headline`: in a takeaway."""
+
+    value: float | str
+    unit: str
+    headline: bool
+
+
+said: dict[
+    str, Said
+] = {}  # what the texts of this notebook told, by name; the first stands, but a takeaway goes before
 _glued: set[str] = set()
 
 
@@ -174,6 +198,7 @@ class _Sentences(string.Formatter):
 
     def __init__(self) -> None:
         self.written: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
 
     def get_field(self, field_name: str, args: Sequence, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value, key = super().get_field(field_name, args, kwargs)
@@ -187,15 +212,24 @@ class _Sentences(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text = format(value, format_spec)
         self.written.setdefault(value.name, text)
+        self.values.setdefault(value.name, value.value)
         return text
 
 
-def _fill(text: str, values: Mapping[str, Any]) -> str:
+def _fill(text: str, values: Mapping[str, Any], headline: bool = False, keep: bool = True) -> str:
     sentences = _Sentences()
     filled = sentences.vformat(text.strip(), (), values)
-    for name, written in sentences.written.items():
+    for name, written in sentences.written.items() if keep else ():
         _glue(name, "text/plain", written)
+        if headline or name not in said:
+            said[name] = _said(name, sentences.values[name], headline)
     return filled
+
+
+def _said(name: str, value: Any, headline: bool) -> Said:
+    if isinstance(value, str):
+        return Said(value, "", headline)
+    return Said(float(value), quantity(name).unit if name in VOCABULARY else "", headline)
 
 
 def say(
@@ -208,7 +242,7 @@ def say(
     `words` are computed words and numbers of this text. `box` ("takeaway", "correction") sets it apart, its first line
     as title.
     """
-    filled = _fill(text, {**values, **words})
+    filled = _fill(text, {**values, **words}, headline=box == "takeaway")
     if box:
         title, _, body = filled.partition("\n")
         filled = f":::{{admonition}} {title}\n:class: {box}\n\n{body.strip()}\n:::"
@@ -218,6 +252,43 @@ def say(
 def solution(exercise: str, text: str, values: Mapping[str, Any] = types.MappingProxyType({}), **words: Any) -> None:
     """Show the solution of the exercise with that label, folded away, with its numbers computed here."""
     display(Shown(f"````{{solution}} {exercise}\n:class: dropdown\n\n{_fill(text, {**values, **words})}\n````"))
+
+
+def check(
+    question: str,
+    values: Mapping[str, Any] = types.MappingProxyType({}),
+    *,
+    right: str,
+    because: str,
+    wrong: Mapping[str, str],
+    **words: Any,
+) -> None:
+    """Show a question with answers that open to say whether they are right; all texts are filled in as by `say`.
+
+    `wrong` maps each wrong answer to the mistake that leads to it. Computed from the case, both stay true in any other;
+    an answer that reads like another in the case at hand is left out.
+    """
+    known = {**values, **words}
+    filled = {_fill(answer, known, keep=False): _fill(mistake, known, keep=False) for answer, mistake in wrong.items()}
+    asked, answer, reason = (_fill(text, known, keep=False) for text in (question, right, because))
+    answers = questions.options(asked, answer, reason, filled)
+    opening = "".join(
+        f"<details><summary>{_plain_html(each.text)}</summary>"
+        f"{_plain_html(f'{questions.SAID[each.right]} {each.reply}')}</details>"
+        for each in answers
+    )
+    plain = f"<p><strong>{questions.TITLE}</strong></p>{_plain_html(asked)}{opening}"
+    display(Shown(questions.myst(asked, answers), plain))
+
+
+def lesson(notebook: str, *, goals: Sequence[str], needs: Sequence[str] = ()) -> None:
+    """Show what the chapter teaches, which chapters it builds on, and how long it takes by the counts of `lessons`."""
+    work = lessons.lesson(notebook, cells(notebook)).work()
+    before = ", ".join(f"{{doc}}`{each}`" for each in needs) or "no other chapter"
+    listed = "\n".join(f"- {each}" for each in goals)
+    takes = f"about {lessons.clock(work.seconds())}, of which practice takes {lessons.clock(work.practice_seconds())}"
+    text = f"Afterwards you can\n\n{listed}\n\n**Builds on** {before}. **Takes** {takes}."
+    display(Shown(f":::{{admonition}} What you will learn\n:class: lesson\n\n{text}\n:::"))
 
 
 def figure(
@@ -262,6 +333,11 @@ def literal(text: object, longest: int = 60) -> str:
     plain = "".join(each if each.isprintable() else " " for each in str(text))
     plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
     return re.sub(r"^[-.]|[!-,/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", plain)
+
+
+def code(text: str) -> str:
+    """Text from outside between marks of code, which it must not end."""
+    return literal(text, longest=300) if "`" in text or not text.isprintable() else f"`{text}`"
 
 
 def _cell(text: str) -> str:
@@ -327,9 +403,9 @@ def _origin(value: Any) -> tuple[str, str, str]:
     if not isinstance(value, Fact):
         return "parameters of this run", "", ""
     named = {"assumed": "assumption", "claimed": "the article", "quoted": "your own quote"}
-    source = f"{{cite:t}}`{value.source}`" if value.source else value.locator
+    source = f"{{cite:t}}`{value.source}`" if value.source else literal(value.locator, longest=300)
     age = " (old)" if freshness.stale(value) else ""
-    return f"{named.get(value.kind, value.table)}: `{value.key}`", source, value.date.replace("-", "\u2011") + age
+    return f"{named.get(value.kind, value.table)}: {code(value.key)}", source, value.date.replace("-", "\u2011") + age
 
 
 def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:
@@ -380,7 +456,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
     for value in values.values():
         _remember(value)
     facts = list(_shown.values())
-    chosen = ", ".join(f"`{name}={value!r}`" for name, value in vars(run).items())
+    chosen = ", ".join(code(f"{name}={value!r}") for name, value in vars(run).items())
     programs = ", ".join(f"{name} {version(name)}" for name in ("costlib", "numpy", "sympy", "matplotlib"))
     tables = ", ".join(sorted({fact.table for fact in facts if fact.kind != "quoted"}))
     ages = _ages(facts, getattr(run, "price_date", None))
@@ -404,7 +480,7 @@ def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
     own = [each for each in quotes.given() if each.key in {fact.key for fact in facts if fact.kind == "quoted"}]
     said = [f"*Your own*: {_own_quotes(own)}"] if own else []
     if public:
-        old = sorted({f"`{fact.key}`" for fact in public if freshness.stale(fact, on)})
+        old = sorted({code(fact.key) for fact in public if freshness.stale(fact, on)})
         words = f"old, more than {freshness.STALE_DAYS} days before: {', '.join(old)}" if old else "none is old"
         said.append(f"*Prices* of {_span(public)}, where the newest known is of {freshness.day(on)}; {words}.")
     return said

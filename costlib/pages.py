@@ -77,7 +77,7 @@ def sources() -> str:
         "## What rests on which source", "", "| source | used for | read on |", "|---|---|---|",
     ]  # fmt: skip
     lines += [
-        f"| {{cite:t}}`{key}` | {', '.join(sorted(uses[key])) or 'background'} | {fields['urldate']} |"
+        f"| {{cite:t}}`{key}` | {', '.join(sorted(uses[key])) or 'background'} | {_text(fields['urldate'])} |"
         for key, fields in entries
     ]
     return "\n".join([*lines, "", "## Bibliography", "", "```{bibliography}", ":all:", "```", ""])
@@ -145,7 +145,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:,.12g}" if abs(value) < 1e15 else f"{value:g}"
-    text = str(value).replace("|", r"\|")
-    for character in "<>*_`{}$":
-        text = text.replace(character, "\\" + character)
-    return text
+    return book.literal(value, longest=1000)

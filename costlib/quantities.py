@@ -1072,10 +1072,17 @@ _DECISION = (
     ),
 )
 
+_TEACHING = (
+    _positive("reading_seconds_per_word", "s", "t" + _of("word"), "time to read a word of this book"),
+    _positive("seconds_per_display", "s", "t" + _of("look"), "time for a figure, a table or an equation"),
+    _positive("seconds_per_question", "s", "t" + _of("ask"), "time for a question of the page"),
+    _positive("seconds_per_exercise", "s", "t" + _of("solve"), "time for an exercise"),
+)
+
 _GROUPS = (
     _CONSTANTS, _MODEL_SHAPE, _PARAMETERS, _PRECISION, _HARDWARE, _WORKLOAD, _MEMORY, _ROOFLINE,
     _SERVING, _API, _HOSTING, _OWNING, _EGRESS, _CHANGES, _BREAKEVEN, _TIME, _LOADS, _WAITING, _TRENDS, _LEVERS,
-    _DECISION,
+    _DECISION, _TEACHING,
 )  # fmt: skip
 
 VOCABULARY: dict[str, Quantity] = {quantity.name: quantity for group in _GROUPS for quantity in group}

@@ -15,6 +15,7 @@ from costlib import (
     calculator_facts,
     calibration,
     cases,
+    data,
     economics,
     prices,
     render,
@@ -41,7 +42,7 @@ needs_page = pytest.mark.skipif(not (BOOK / PAGE).exists(), reason=NO_BOOK)
 def quick(monkeypatch):
     """Look-ups in tables made once each: they are pure, and a thousand states ask for the same few hundred."""
     for module, names in {
-        cases: ("shape", "weights", "accelerator", "assumed", "article_inputs"),
+        data: ("row", "facts"), cases: ("shape", "weights", "accelerator", "assumed", "article_inputs"),
         calibration: ("constants",), prices: ("offer", "rental", "api"),
     }.items():  # fmt: skip
         for name in names:
@@ -125,8 +126,8 @@ def tab(browser, site):  # noqa: F811
 def fresh(tab, site):  # noqa: F811
     """The page in its first state."""
     tab.goto("about:blank")
-    tab.goto(site + PAGE)
     tab.faults.clear()
+    tab.goto(site + PAGE)
     yield tab
     assert not tab.faults
 
@@ -160,7 +161,7 @@ def drawn(count, seed=7):
     some, facts = random.Random(seed), calculator_facts.facts()
     keys = {name: list(facts[each.table]) for name, each in calculator.INPUTS.items() if each.table}
     keys["kv_precision"] = [key for key, about in facts["precisions"].items() if about["cache"]]
-    keys["model"], keys["gpu"] = some.sample(keys["model"], 60), some.sample(keys["gpu"], 60)
+    keys["model"], keys["gpu"] = some.sample(keys["model"], 50), some.sample(keys["gpu"], 50)
     spans = {
         "n_gpus": (1, 16), "input_tokens": (1, 20_000), "output_tokens": (1, 4_000), "batch": (1, 256),
         "tokens_per_month": (1e6, 1e12), "usd_per_gpu_hour": (0.1, 20), "input_usd_per_million_tokens": (0.01, 20),
@@ -279,14 +280,14 @@ def test_formulas_with_numbers_are_those_of_the_chapters(fresh):
 
 # What each input is set to, and a result that must move with it.
 MOVES = {
-    "n_gpus": ("8", "replica_tokens_per_second"), "input_tokens": ("4000", "self_usd_per_token"),
-    "output_tokens": ("900", "self_usd_per_token"), "batch": ("16", "replica_tokens_per_second"),
+    "n_gpus": ("8", "replica_tokens_per_second"), "input_tokens": ("4000", "api_usd_per_token"),
+    "output_tokens": ("900", "api_usd_per_token"), "batch": ("16", "replica_tokens_per_second"),
     "tokens_per_month": ("20,000,000,000", "self_usd_per_second"), "usd_per_gpu_hour": ("1.5", "fleet_usd_per_second"),
     "input_usd_per_million_tokens": ("9", "api_usd_per_token"),
     "output_usd_per_million_tokens": ("90", "api_usd_per_token"), "peak_to_mean_ratio": ("3", "step_tokens_per_second"),
     "warm_pool_share": ("0.5", "step_tokens_per_second"), "batch_penalty_share": ("0.5", "utilization"),
     "availability_target": ("0.9", "replicas"), "node_availability": ("0.9", "replicas"),
-    "common_failure_share": ("0.5", "replicas"), "labor_usd_per_hour": ("200", "labor_usd_per_second"),
+    "common_failure_share": ("0.5", "floor_usd_per_token"), "labor_usd_per_hour": ("200", "labor_usd_per_second"),
     "labor_hours_per_month": ("99", "labor_usd_per_second"),
     "labor_hours_per_month_per_gpu": ("3", "labor_usd_per_second"), "setup_hours": ("900", "self_usd_per_second"),
     "amortization_months": ("3", "self_usd_per_second"), "overhead_usd_per_month": ("9000", "self_usd_per_second"),
@@ -523,11 +524,11 @@ def test_the_keyboard_reaches_and_changes_everything(fresh):
     opened = {each.name for each in calculator.INPUTS.values() if each.group in ("What you would run", "Your requests")}
     assert opened | {"calc-share", "calc-download"} <= reached
     assert any(text.startswith("Self-hosted") for text in reached)
-    before = result(fresh, "self_usd_per_token")
+    before = result(fresh, "replica_tokens_per_second")
     fresh.locator("#calc-batch").focus()
     fresh.keyboard.press("Control+A")
     fresh.keyboard.type("8")
-    assert result(fresh, "self_usd_per_token") != before  # at once, before the field is left
+    assert result(fresh, "replica_tokens_per_second") != before  # at once, before the field is left
     assert fresh.locator("#calc-decision").get_attribute("aria-live") == "polite"
 
 

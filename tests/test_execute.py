@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from costlib import cases, execute
+from costlib import cases, execute, files
 from costlib.book import parameters
 from costlib.errors import InputError
 from costlib.quantities import quantity
@@ -177,7 +177,7 @@ def folders(tmp_path):
 def test_publishing_replaces_the_old_folder_by_the_new_one(folders):
     new, old = folders
     (old / "page that is gone").write_text("")
-    execute.publish(new, old)
+    files.publish(new, old)
     assert [path.name for path in old.iterdir()] == ["index.html"]
     assert (old / "index.html").read_text() == "new"
     assert [path.name for path in old.parent.iterdir()] == ["html"]
@@ -185,7 +185,7 @@ def test_publishing_replaces_the_old_folder_by_the_new_one(folders):
 
 def test_publishing_needs_no_old_folder(tmp_path, folders):
     new, _ = folders
-    execute.publish(new, tmp_path / "deep" / "er" / "html")
+    files.publish(new, tmp_path / "deep" / "er" / "html")
     assert (tmp_path / "deep" / "er" / "html" / "index.html").read_text() == "new"
 
 
@@ -200,7 +200,7 @@ def test_when_the_new_folder_cannot_be_put_in_place_the_old_one_is_put_back(fold
 
     monkeypatch.setattr(type(new), "rename", failing)
     with pytest.raises(OSError, match="no space left"):
-        execute.publish(new, old)
+        files.publish(new, old)
     assert (old / "index.html").read_text() == "old"
     assert (new / "index.html").read_text() == "new"
     assert [path.name for path in old.parent.iterdir()] == ["html"]
@@ -209,7 +209,7 @@ def test_when_the_new_folder_cannot_be_put_in_place_the_old_one_is_put_back(fold
 def test_a_new_folder_that_is_not_there_leaves_the_old_one(folders, tmp_path):
     _, old = folders
     with pytest.raises(OSError, match="nowhere"):
-        execute.publish(tmp_path / "nowhere", old)
+        files.publish(tmp_path / "nowhere", old)
     assert (old / "index.html").read_text() == "old"
 
 

@@ -94,6 +94,8 @@ def drop_thebe(app: Sphinx, config: Config) -> None:
     jupyter-book loads it always. It names a third-party script on every page and declares one constant twice, which is
     an error in the console. The book's launch buttons do its work.
     """
+    if "jupyter_book" not in app.extensions:  # plain Sphinx loads only what it is told to
+        return
     found = [
         listener.id
         for listeners in app.events.listeners.values()

@@ -104,6 +104,7 @@ const calculatorCharts = (() => {
     views.set(place, view);
     await view.runAsync();
     const picture = place.querySelector("svg");
+    for (const part of picture.querySelectorAll("[role]")) for (const name of ["role", "aria-roledescription"]) part.removeAttribute(name);
     picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", alt);
   }
