@@ -150,7 +150,7 @@ def _left_out(tree: ast.Module) -> Iterator[int]:
 # --- what notices them ------------------------------------------------------------------------------------------------
 
 ABOUT = {  # the tests about a module, the quick and likely ones first
-    "costlib.data": ("data", "refresh", "freshness", "book", "models"),
+    "costlib.data": ("data", "models", "book"),
     "costlib.equations": ("equations", "render", "models", "sensitivity", "breakeven"),
     "costlib.models.api": ("equations", "api_pricing", "breakeven"),
     "costlib.models.batching": ("equations", "models", "serving", "predict", "calibration"),

@@ -97,6 +97,7 @@ def test_only_declared_packages_are_imported(folder):
         "traitlets": "ipykernel",
         "markdown_it": "jupyter-book",
         "packaging": "pytest",
+        "xdist": "pytest-xdist",
         "nbformat": "papermill",
         "cyclonedx": "cyclonedx-bom",
         "license_expression": "cyclonedx-bom",
