@@ -37,7 +37,7 @@ def test_the_example_by_hand_is_what_the_equation_gives(made):
     assert made(made.example) == pytest.approx(made.example["gives"], rel=1e-12)
 
 
-SECOND = [  # where the first example cannot tell: a part is discounted, nothing divides evenly, a prompt fills the budget
+SECOND = [  # where the first cannot tell: a part is discounted, nothing divides evenly, a prompt fills the budget
     (
         api.request_usd,
         {
