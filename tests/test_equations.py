@@ -247,7 +247,7 @@ def test_what_has_no_place_in_an_equation_is_refused_by_name():
         (lambda usable_bytes, batch: (1 + batch) * usable_bytes, r"\left(1 + B\right) M_{\mathrm{use}}"),
         (lambda weight_bytes, usable_bytes: Max(weight_bytes, usable_bytes), r"\max\left(W, M_{\mathrm{use}}\right)"),
         (lambda used_bytes, batch, n_layers: used_bytes / batch / n_layers, r"\frac{U}{B n_{\mathrm{layer}}}"),
-        (lambda weight_bytes, batch: weight_bytes * 2 + weight_bytes * batch * 2, "W 2 + W B 2"),
+        (lambda weight_bytes, batch: weight_bytes * 2 + weight_bytes * batch * 2, r"W \cdot 2 + W B \cdot 2"),
     ],
 )  # fmt: skip
 def test_latex_keeps_the_order_of_the_author(function, latex):
