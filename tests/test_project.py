@@ -96,6 +96,8 @@ def test_only_declared_packages_are_imported(folder):
         "traitlets": "ipykernel",
         "markdown_it": "jupyter-book",
         "packaging": "pytest",
+        "docutils": "jupyter-book",
+        "myst_parser": "jupyter-book",
         "nbformat": "papermill",
         "cyclonedx": "cyclonedx-bom",
         "license_expression": "cyclonedx-bom",
