@@ -98,6 +98,8 @@ def test_only_declared_packages_are_imported(folder):
         "markdown_it": "jupyter-book",
         "packaging": "pytest",
         "xdist": "pytest-xdist",
+        "docutils": "jupyter-book",
+        "myst_parser": "jupyter-book",
         "nbformat": "papermill",
         "cyclonedx": "cyclonedx-bom",
         "license_expression": "cyclonedx-bom",
