@@ -142,8 +142,7 @@ class Grid:
 
     def write(self, shown: Sequence[str]) -> None:
         """Write ``grid.csv`` and, if there is something to draw, ``grid.svg``."""
-        safe = self.table().map(lambda each: sheets.harmless(each) if isinstance(each, str) else each)
-        files.write(self.folder / "grid.csv", safe.to_csv(index=False, lineterminator="\n"))
+        files.write(self.folder / "grid.csv", sheets.text(self.table()))
         (self.folder / "grid.svg").unlink(missing_ok=True)
         try:
             files.write(self.folder / "grid.svg", plots.drawn(self, shown))

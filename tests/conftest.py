@@ -27,7 +27,8 @@ OFFLINE = str(ROOT / "tests" / "offline")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (OFFLINE, os.environ.get("PYTHONPATH"))))
 
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
-hypothesis.settings.load_profile("book")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 
 def pytest_collection_modifyitems(items):

@@ -92,6 +92,7 @@ def test_the_lock_has_hashes_for_everything():
 def test_only_declared_packages_are_imported(folder):
     modules = {
         "yaml": "pyyaml",
+        "bs4": "beautifulsoup4",
         "IPython": "ipykernel",
         "traitlets": "ipykernel",
         "markdown_it": "jupyter-book",
