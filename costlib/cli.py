@@ -157,7 +157,7 @@ def _grid(options: argparse.Namespace) -> int:
     from costlib import grid
 
     found = grid.run(options.notebook, options.parameter, options.output, options.scheduler, options.show)
-    print(*found.written(), sep="\n")
+    print(*grid.written(found), sep="\n")
     if found.failures:
         failed = f"{len(found.failures)} of {len(found.points)} points failed; the others are in the table"
         print(f"costlib grid: {failed}\n\n{found.told()}", file=sys.stderr)
