@@ -118,9 +118,7 @@ def _write_pages(folder: Path) -> None:
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
     for name, text in {**pages.generated(shown), "teaching": teaching.page(folder)}.items():
-        path = folder / f"{name}.md"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
+        (folder / f"{name}.md").write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:
