@@ -120,9 +120,7 @@ def _write_pages(folder: Path) -> None:
     written = {**pages.generated(shown), **reference.pages()}
     written |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
     for name, text in written.items():
-        path = folder / f"{name}.md"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
+        (folder / f"{name}.md").write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:
