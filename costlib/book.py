@@ -13,6 +13,7 @@ import re
 import string
 import types
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -43,10 +44,9 @@ def notebooks() -> list[str]:
 @functools.cache
 def cells(notebook: str) -> list[Any]:
     """The cells of `notebooks/<notebook>.ipynb`. Raises InputError, with near matches, when there is no such file."""
-    path = NOTEBOOKS / f"{notebook}.ipynb"
-    if not path.exists():
+    if notebook not in notebooks():  # a name, not a way to somewhere else
         raise InputError(f"there is no notebooks/{notebook}.ipynb{near(notebook, notebooks())}")
-    return nbformat.read(path, as_version=4).cells
+    return nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
 
 
 @functools.cache
@@ -55,9 +55,19 @@ def parameters(notebook: str) -> dict[str, Any]:
 
     Raises InputError, with near matches, when there is no such notebook.
     """
-    source = next(cell.source for cell in cells(notebook) if "parameters" in cell.metadata.get("tags", ()))
-    assigned = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    assigned = (node for node in ast.parse(_parameter_cell(notebook)).body if isinstance(node, ast.Assign))
     return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+
+
+def _parameter_cell(notebook: str) -> str:
+    return next(cell.source for cell in cells(notebook) if "parameters" in cell.metadata.get("tags", ()))
+
+
+@functools.cache
+def _may_be_none(notebook: str) -> set[str]:
+    """The parameters of `notebook` that may be None, as their default is or as their comment says what it means."""
+    lines = re.findall(r"^(\w+) = (None)?(?:.*#.*(\bNone:))?", _parameter_cell(notebook), flags=re.M)
+    return {name for name, default, said in lines if default or said}
 
 
 @functools.cache
@@ -74,10 +84,8 @@ def check_parameters(notebook: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             raise InputError(f"notebooks/{notebook}.ipynb has no parameter {name!r}{near(name, known)}")
-        if isinstance(known[name], str) and not isinstance(value, str):
-            raise InputError(f"{name} = {value!r} is not allowed: it must be a name, such as {known[name]!r}")
-        if value is not None:
-            cases.check_parameter(name, value)
+        if value is not None or name not in _may_be_none(notebook):
+            cases.check_parameter(name, value, known[name])
     return {**known, **given}
 
 
@@ -109,8 +117,8 @@ def start(notebook: str, namespace: Mapping[str, Any]) -> types.SimpleNamespace:
 def _own_quotes(own: Sequence[quotes.Quote]) -> str:
     """How many quotes of the reader's own there are, and which."""
     count = "One price" if len(own) == 1 else f"{len(own)} prices"
-    listed = "; ".join(each.says().replace("_", r"\_") for each in own)
-    return f"{count} of `{quotes.file_name()}` go before the public ones: {listed}."
+    listed = "; ".join(literal(each.says(), longest=300) for each in own)
+    return f"{count} of {code(quotes.file_name())} go before the public ones: {listed}."
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -142,6 +150,18 @@ def _plain_html(myst: str) -> str:
     return re.sub("\ue000(\\d+)\ue001", lambda m: formulas[int(m[1])], MarkdownIt().enable("table").render(text))
 
 
+@dataclass(frozen=True)
+class Said:
+    """A value that a text told: a number in the base `unit` of its quantity, or a word; `headline`: in a takeaway."""
+
+    value: float | str
+    unit: str
+    headline: bool
+
+
+said: dict[
+    str, Said
+] = {}  # what the texts of this notebook told, by name; the first stands, but a takeaway goes before
 _glued: set[str] = set()
 
 
@@ -178,6 +198,7 @@ class _Sentences(string.Formatter):
 
     def __init__(self) -> None:
         self.written: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
 
     def get_field(self, field_name: str, args: Sequence, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value, key = super().get_field(field_name, args, kwargs)
@@ -191,15 +212,24 @@ class _Sentences(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text = format(value, format_spec)
         self.written.setdefault(value.name, text)
+        self.values.setdefault(value.name, value.value)
         return text
 
 
-def _fill(text: str, values: Mapping[str, Any], keep: bool = True) -> str:
+def _fill(text: str, values: Mapping[str, Any], headline: bool = False, keep: bool = True) -> str:
     sentences = _Sentences()
     filled = sentences.vformat(text.strip(), (), values)
     for name, written in sentences.written.items() if keep else ():
         _glue(name, "text/plain", written)
+        if headline or name not in said:
+            said[name] = _said(name, sentences.values[name], headline)
     return filled
+
+
+def _said(name: str, value: Any, headline: bool) -> Said:
+    if isinstance(value, str):
+        return Said(value, "", headline)
+    return Said(float(value), quantity(name).unit if name in VOCABULARY else "", headline)
 
 
 def say(
@@ -212,7 +242,7 @@ def say(
     `words` are computed words and numbers of this text. `box` ("takeaway", "correction") sets it apart, its first line
     as title.
     """
-    filled = _fill(text, {**values, **words})
+    filled = _fill(text, {**values, **words}, headline=box == "takeaway")
     if box:
         title, _, body = filled.partition("\n")
         filled = f":::{{admonition}} {title}\n:class: {box}\n\n{body.strip()}\n:::"
@@ -305,6 +335,11 @@ def literal(text: object, longest: int = 60) -> str:
     return re.sub(r"^[-.]|[!-,/:-@\[-`{-~]", lambda found: f"&#{ord(found[0])};", plain)
 
 
+def code(text: str) -> str:
+    """Text from outside between marks of code, which it must not end."""
+    return literal(text, longest=300) if "`" in text or not text.isprintable() else f"`{text}`"
+
+
 def _cell(text: str) -> str:
     return str(text).replace("|", r"\|").replace("\n", " ")
 
@@ -368,9 +403,9 @@ def _origin(value: Any) -> tuple[str, str, str]:
     if not isinstance(value, Fact):
         return "parameters of this run", "", ""
     named = {"assumed": "assumption", "claimed": "the article", "quoted": "your own quote"}
-    source = f"{{cite:t}}`{value.source}`" if value.source else value.locator
+    source = f"{{cite:t}}`{value.source}`" if value.source else literal(value.locator, longest=300)
     age = " (old)" if freshness.stale(value) else ""
-    return f"{named.get(value.kind, value.table)}: `{value.key}`", source, value.date.replace("-", "\u2011") + age
+    return f"{named.get(value.kind, value.table)}: {code(value.key)}", source, value.date.replace("-", "\u2011") + age
 
 
 def explain(model: Model, values: Mapping[str, Any], target: str) -> pd.DataFrame:
@@ -421,7 +456,7 @@ def footer(run: types.SimpleNamespace, values: Mapping[str, Any]) -> None:
     for value in values.values():
         _remember(value)
     facts = list(_shown.values())
-    chosen = ", ".join(f"`{name}={value!r}`" for name, value in vars(run).items())
+    chosen = ", ".join(code(f"{name}={value!r}") for name, value in vars(run).items())
     programs = ", ".join(f"{name} {version(name)}" for name in ("costlib", "numpy", "sympy", "matplotlib"))
     tables = ", ".join(sorted({fact.table for fact in facts if fact.kind != "quoted"}))
     ages = _ages(facts, getattr(run, "price_date", None))
@@ -445,7 +480,9 @@ def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
     own = [each for each in quotes.given() if each.key in {fact.key for fact in facts if fact.kind == "quoted"}]
     said = [f"*Your own*: {_own_quotes(own)}"] if own else []
     if public:
-        old = sorted({f"`{fact.key}`" for fact in public if freshness.stale(fact, on)})
+        _glue("price_dates", "text/plain", _span(public))
+        _glue("newest_price", "text/plain", freshness.day(on))
+        old = sorted({code(fact.key) for fact in public if freshness.stale(fact, on)})
         words = f"old, more than {freshness.STALE_DAYS} days before: {', '.join(old)}" if old else "none is old"
         said.append(f"*Prices* of {_span(public)}, where the newest known is of {freshness.day(on)}; {words}.")
     return said

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from costlib import fingerprints
+from costlib import files, fingerprints
 from costlib.errors import InputError
 
 ROOT = fingerprints.ROOT
 WORK = ROOT / "_build"
 HTML = WORK / "html"
+EXECUTED = ROOT / "book" / "executed"
+SCRATCH = ".scratch-"  # how folders of a build under way begin
 RECORD = WORK / "cache" / "built.json"  # what the published pages rest on
 SOUND = WORK / "cache" / "sound.json"  # what the last check found sound
 
@@ -44,13 +48,12 @@ def _recorded(path: Path) -> Any:
 
 
 def _record(path: Path, rests_on: fingerprints.Inputs) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rests_on, indent=1), "utf-8")
+    files.write(path, json.dumps(rests_on, indent=1))
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Hold the build folder for this process; another build waits until it is free, and says so."""
+    """Hold the build folder for this process, cleared of what a killed build left; another build waits, and says so."""
     WORK.mkdir(exist_ok=True)
     with (WORK / ".lock").open("w") as lock:
         try:
@@ -58,6 +61,10 @@ def alone() -> Iterator[None]:
         except BlockingIOError:
             print("waiting for another build to end", file=sys.stderr, flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        for published in (HTML, EXECUTED):
+            files.recover(published)
+        for left in WORK.glob(f"{SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 
@@ -90,7 +97,7 @@ def notebooks(given: Mapping[str, Any]) -> None:
     if (days := freshness.days(freshness.day(), freshness.today())) > freshness.STALE_DAYS:
         print(f"the newest prices are {days} days old: make refresh renews them", file=sys.stderr)
     WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=WORK, prefix=".executed-") as scratch:
+    with tempfile.TemporaryDirectory(dir=WORK, prefix=SCRATCH) as scratch:
         fresh = Path(scratch) / "executed"
         failures = execute.run_all(book.notebooks(), fresh, given)
         if failures:
@@ -100,19 +107,22 @@ def notebooks(given: Mapping[str, Any]) -> None:
             told = "\n\n".join(failures).replace(str(fresh), str(kept))
             raise InputError(f"{told}\n\nnothing is published; partial notebooks are in {kept}")
         _write_pages(fresh)
-        execute.publish(fresh, execute.EXECUTED)
+        files.publish(fresh, EXECUTED)
 
 
 def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import pages, teaching
+    from costlib import calculator_page, pages, reference, teaching
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    made = {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}
-    for name, text in {**made, "teaching": teaching.page(folder)}.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
+    written = {**pages.generated(shown), **reference.pages()}
+    written |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
+    for name, text in written.items():
+        path = folder / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:
@@ -134,16 +144,14 @@ def book(given: Mapping[str, Any]) -> Path:
 
 
 def _publish_pages() -> None:
-    from costlib import execute
-
-    with tempfile.TemporaryDirectory(dir=WORK, prefix=".html-") as scratch:
+    with tempfile.TemporaryDirectory(dir=WORK, prefix=SCRATCH) as scratch:
         print("setting the pages", file=sys.stderr, flush=True)
         status, log = _set_pages(Path(scratch))
         html = Path(scratch) / "_build" / "html"
         if status or not (html / "index.html").exists():
-            raise InputError(f"{log}\nthe pages have mistakes (above); the last good book stands untouched")
+            raise InputError(f"{log}\nthe pages could not be set (above); the last good book stands untouched")
         RECORD.unlink(missing_ok=True)  # from here on it would speak of the book before
-        execute.publish(html, HTML)
+        files.publish(html, HTML)
 
 
 def _set_pages(folder: Path) -> tuple[int, str]:
@@ -151,11 +159,17 @@ def _set_pages(folder: Path) -> tuple[int, str]:
     program = Path(sys.executable).parent / "jupyter-book"
     command = [str(program), "build", str(ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
     lines, shown = [], ""
-    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
-        for line in running.stdout:
-            lines.append(line)
-            stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
-            if stage and stage[1] != shown:
-                shown = stage[1]
-                print(f"  {shown}", file=sys.stderr, flush=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as running:
+        try:
+            for line in running.stdout:
+                lines.append(line)
+                stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
+                if stage and stage[1] != shown:
+                    shown = stage[1]
+                    print(f"  {shown}", file=sys.stderr, flush=True)
+        except BaseException:
+            os.killpg(running.pid, signal.SIGKILL)  # with the processes that it has started
+            raise
     return running.returncode, "".join(lines)

@@ -28,6 +28,14 @@ QUOTED = {
     "price_gap_usd_per_gpu_hour": ("price_gap_usd_per_gpu_second", "USD/hour/GPU"),
 }
 
+LARGEST = 1e18  # no parameter is larger; what is computed from larger ones would be infinite somewhere
+# What a parameter without a default holds that is neither a quantity nor a name.
+UNSET = {
+    "same_model_hosts": bool, "team_hours_per_month": float, "api_first_token_seconds": float,
+    "api_output_token_seconds": float, "bill_usd": object,  # an amount, which `bills` reads
+}  # fmt: skip
+_KINDS = {str: "a name", bool: "true or false", int: "a whole number", float: "a number", object: "an amount"}
+
 
 def shape(model: str) -> tuple[dict[str, bool], dict[str, Fact]]:
     """Which alternatives of the equations a model needs, and the numbers of its shape."""
@@ -162,17 +170,33 @@ def in_base(parameters: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def check_parameter(name: str, value: Any) -> None:
-    """Raise InputError, in the parameter's own name and unit, unless `value` is one number allowed for it."""
-    many = isinstance(value, list | tuple | dict)
-    if name in QUOTED:
-        _, unit = QUOTED[name]
-        if many or isinstance(value, str | bool) or not value > 0:
-            raise InputError(f"{name} = {value!r} is not allowed: it must be a number above 0 ({unit})")
-    elif name in VOCABULARY:
-        if many:
-            raise InputError(f"{name} = {value!r} is not allowed: it must be {quantity(name).allowed()}")
-        check(name, value)
+def check_parameter(name: str, value: Any, default: Any) -> None:
+    """Raise InputError, in the parameter's own name and unit, unless `value` is one value allowed for it.
+
+    A quantity must be in its range; what is none must be of the same kind as its `default`.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    if name in VOCABULARY:
+        allowed = quantity(name).allowed()
+        if number:
+            check(name, value)
+        fits = number
+    elif name in QUOTED:
+        allowed, fits = f"a number above 0 ({QUOTED[name][1]})", number and value > 0
+    else:
+        kind = type(default) if default is not None else UNSET.get(name, str)
+        such = "" if default is None else f", such as {default!r}"
+        allowed = _KINDS[kind] + such
+        fits = number and (kind is float or value == int(value)) if kind in (int, float) else isinstance(value, kind)
+        fits = fits and (kind is not str or value.isprintable())
+    if not fits:
+        raise InputError(f"{name} = {_short(value)} is not allowed: it must be {allowed}")
+
+
+def _short(value: Any) -> str:
+    """A value as Python writes it, cut where it is long."""
+    text = repr(value) if not isinstance(value, list | tuple | dict) else type(value).__name__
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check(name: str, value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import errno
 import json
 import os
 import sys
@@ -11,10 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from costlib import build, fingerprints
+from costlib import build, files, fingerprints
 from costlib.errors import InputError
+
+STOPPED = 130  # the exit code after Ctrl-C, as shells have it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # there is no room for what is to be written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, "prices", None):
             os.environ[fingerprints.QUOTES] = str(options.prices.resolve())
         return options.run(options)
-    except InputError as error:
-        print(f"costlib {options.command}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"costlib {options.command}: stopped; what was published before stands", file=sys.stderr)
+        return STOPPED
+    except (InputError, OSError) as error:  # of the latter, a file or folder that is in the way, or a full disk
+        full = isinstance(error, OSError) and error.errno in FULL
+        text = f"{error}; nothing is published" if full else str(error)
+        said = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+        print(f"costlib {options.command}: {said}", file=sys.stderr)
         return 1
 
 
@@ -38,7 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     one.add_argument("-o", "--output", type=Path, help="where to put the executed notebook")
     one.set_defaults(run=_run)
-    uses_prices = [one]
+    many = commands.add_parser("grid", help="execute one notebook with many parameters: one table, one figure")
+    many.add_argument("notebook", help="as for run")
+    many.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUES",
+        help="may be repeated: A,B,C or LOW:HIGH:log:COUNT or LOW:HIGH:lin:COUNT",
+    )  # fmt: skip
+    many.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to put grid.csv and grid.svg")
+    many.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://127.0.0.1:8786")
+    many.add_argument("--show", action="append", default=[], metavar="NAME", help="a result for the figure")
+    many.set_defaults(run=_grid)
+    uses_prices = [one, many]
     for name, run, text in (
         ("notebooks", _notebooks, "execute all notebooks into book/executed"),
         ("build", _build, "notebooks, then pages, into _build/html"),
@@ -75,29 +92,53 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="every claim of the article with our value and the verdict, as CSV")
     audit.add_argument("-o", "--output", type=Path, required=True, help="where to put the table")
     audit.set_defaults(run=_audit)
+    paper = commands.add_parser("pdf", help="print the built book, or some chapters of it, as one PDF (needs Chromium)")
+    paper.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    paper.add_argument("-o", "--output", type=Path, metavar="FILE.pdf", help="where to put it (default: _build/)")
+    paper.set_defaults(run=_pdf)
+    decks = commands.add_parser("slides", help="make slides of the built book, a deck per chapter, in _build/slides")
+    decks.add_argument("chapter", nargs="*", help="such as roofline; all if none is named")
+    decks.set_defaults(run=_slides)
     commands.add_parser("check", help="check tables, sources and bibliography").set_defaults(run=_check)
     return parser
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from costlib import audit  # it loads every chapter's computations
+    from costlib import audit, sheets  # the first loads every chapter's computations
 
     found = audit.export()
-    found.to_csv(options.output, index=False, lineterminator="\n")
+    sheets.write(found, options.output)
     counts = found["verdict"].replace("", "not answered").value_counts()
     print(f"{options.output}: {len(found)} claims; " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     return 0
 
 
 def _student(options: argparse.Namespace) -> int:
-    from costlib import book, execute, student
+    from costlib import book, student
 
     folder = options.output or build.WORK / "student"
     for name in book.notebooks():
         source = json.loads((book.NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))
         text = json.dumps(student.student(source), ensure_ascii=False, indent=1, sort_keys=True)
-        execute.write(folder / f"{name}.ipynb", text + "\n")
+        files.write(folder / f"{name}.ipynb", text + "\n")
     print(f"{folder}  ({len(book.notebooks())} notebooks)")
+    return 0
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    from costlib import printing
+
+    output = options.output or build.WORK / f"{'-'.join(options.chapter) or 'what-a-token-costs'}.pdf"
+    pages = printing.write(options.chapter, output.resolve())
+    print(f"{output}  ({pages} pages)")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    from costlib import slides
+
+    folder = build.WORK / "slides"
+    print(f"{folder / 'index.html'}  ({slides.write(options.chapter, folder)} decks)")
     return 0
 
 
@@ -105,11 +146,22 @@ def _run(options: argparse.Namespace) -> int:
     from costlib import execute, quotes
 
     quotes.given()  # a mistake in them stops here, before the notebook runs
-    given = dict(_parameter(text) for text in options.parameter)
+    given = dict(map(execute.parameter, options.parameter))
     output = options.output or execute.BUILD / "runs" / f"{options.notebook}.ipynb"
     execute.run(options.notebook, given, output.resolve(), progress=sys.stderr.isatty())
     print(output)
     return 0
+
+
+def _grid(options: argparse.Namespace) -> int:
+    from costlib import grid
+
+    found = grid.run(options.notebook, options.parameter, options.output, options.scheduler, options.show)
+    print(*found.written(), sep="\n")
+    if found.failures:
+        failed = f"{len(found.failures)} of {len(found.points)} points failed; the others are in the table"
+        print(f"costlib grid: {failed}\n\n{found.told()}", file=sys.stderr)
+    return 1 if found.failures else 0
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -120,19 +172,6 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parameter(text: str) -> tuple[str, object]:
-    from costlib import execute
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"-p {text!r}: the value cannot be read") from error
-    return name, execute.plain(read if not isinstance(read, datetime.date) else value)
-
-
 def _check(_: argparse.Namespace) -> int:
     print(build.check())
     return 0
@@ -140,21 +179,21 @@ def _check(_: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     """Measure what the chapter measures, and put it where the published book looks."""
-    from costlib import book, data, machine
+    from costlib import book, data, machine, sheets
 
     chosen = {**book.parameters("your_machine"), "library": options.library, "rounds": options.rounds}
     for table, frame in machine.rows(machine.times(**chosen), machine.PUBLISHED).items():
         path = data.package()[table].path
-        frame.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+        sheets.write(frame, path, float_format="%.6g")
         print(path)
     return 0
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from costlib import predict  # scipy and the tables of the model take a while to load
+    from costlib import predict, sheets  # scipy and the tables of the model take a while to load
 
     found = predict.predict(predict.read(options.rows), progress=True)
-    predict.write(found, options.output)
+    sheets.write(found, options.output)
     without = int(found["predicted"].isna().sum())
     print(f"{options.output}  ({len(found):,} rows, {without:,} of them with a reason instead of a prediction)")
     return 0
@@ -241,7 +280,7 @@ FAR = 10  # a quote off by this factor from the public price is worth a second l
 
 
 def _import(options: argparse.Namespace) -> int:
-    from costlib import execute, prices, quotes
+    from costlib import prices, quotes
 
     found = quotes.read(options.file)
     for each in found:
@@ -251,7 +290,7 @@ def _import(options: argparse.Namespace) -> int:
         print(f"  {each.says()}; {other}{far}")
     kept = build.ROOT / "prices" / options.file.name
     if kept.resolve() != options.file.resolve():
-        execute.write(kept, options.file.read_text("utf-8-sig"))
+        files.write(kept, options.file.read_text("utf-8-sig"))
     place = kept.relative_to(build.ROOT)
     print(f"{len(found)} quotes, kept apart in {place}; use them: make book PRICES={place}")
     return 0

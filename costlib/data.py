@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from costlib import units
+from costlib import sheets, units
 from costlib.errors import InputError, near
 from costlib.quantities import VOCABULARY
 
@@ -99,18 +99,28 @@ def derived(function: Callable) -> Callable:
 
 def forget() -> None:
     """Read the tables anew from here on."""
-    for kept in (package, _table_rows, _described, *_derived):
+    for kept in (package, _table_rows, _described):
         kept.cache_clear()
+    forget_derived()
+
+
+def forget_derived() -> None:
+    """Compute anew from here on what was derived from tables, and count again which of them are asked for."""
+    for kept in _derived:
+        kept.cache_clear()
+    read_tables.clear()
 
 
 @functools.cache
 def package() -> dict[str, Table]:
     """The tables that `data/datapackage.yaml` describes, by name."""
     try:
-        described = yaml.safe_load(PACKAGE.read_text("utf-8"))
-    except yaml.YAMLError as error:
+        described = yaml.safe_load(sheets.text_of(PACKAGE))
+        return {each["name"]: _table(each) for each in described["resources"]}
+    except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"data/datapackage.yaml cannot be read: {' '.join(str(error).split())}") from error
-    return {each["name"]: _table(each) for each in described["resources"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"data/datapackage.yaml does not describe tables and their fields: {error!r}") from error
 
 
 def _table(described: dict[str, Any]) -> Table:
@@ -149,7 +159,8 @@ def _table_rows(name: str) -> pd.DataFrame:
     problems = invalid(name)
     if problems:
         raise InputError(told(problems))
-    frame = pd.read_csv(about.path, dtype={field.name: _dtype(field) for field in about.fields.values()})
+    types = {field.name: _dtype(field) for field in about.fields.values()}
+    frame = pd.read_csv(about.path, dtype=types, keep_default_na=False, na_values=[""])
     frame.index = frame[list(about.key)].astype(str).agg("|".join, axis=1)
     return frame
 
@@ -241,11 +252,29 @@ def _described(path: Path) -> Any:
     """The description at `path` as frictionless reads it, which takes a while."""
     import frictionless
 
-    return frictionless.Package(str(path))
+    try:
+        return frictionless.Package(str(path))
+    except frictionless.FrictionlessException as error:
+        raise InputError(f"data/{path.name} is no description of tables: {error}") from error
 
 
 def invalid(name: str, path: Path | None = None) -> list[str]:
-    """What frictionless finds wrong with a table, or with the file at `path` beside it that may take its place."""
+    """What is wrong with a table, or with the file at `path` beside it that may take its place."""
+    about = package()[name]
+    place = f"data/{about.path.name}"
+    try:
+        doubtful = list(
+            sheets.doubtful(path or about.path, {field.name: field.type for field in about.fields.values()})
+        )
+    except InputError as error:  # no file, or none with a table
+        return [str(error).replace(str(path or about.path), place)]
+    found = _against_description(name, path)
+    told = {line.partition(": ")[0] for line in found}
+    return found + [f"{place}, {where}: {why}" for where, why in doubtful if f"{place}, {where}" not in told]
+
+
+def _against_description(name: str, path: Path | None) -> list[str]:
+    """What frictionless finds wrong with a table, or with the file at `path` beside it."""
     resource = _described(PACKAGE).get_resource(name)
     if path:
         package_of_all, resource = resource.package, resource.to_copy()

@@ -6,42 +6,39 @@ and nothing is published.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import logging
-import multiprocessing
-import multiprocessing.connection
-import os
 import re
 import shutil
 import sys
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from costlib import book, data, fingerprints
+from costlib import book, data, files, fingerprints, sheets, values, workers
 from costlib.errors import InputError, near
 
 BUILD = data.ROOT / "_build"
-EXECUTED = data.ROOT / "book" / "executed"
 CACHE = BUILD / "cache" / "notebooks"  # executed notebooks, and what they rest on
+SECONDS = book.NOTEBOOKS / "seconds.json"  # CPU seconds of each notebook, by make bench RECORD=1
 NEVER = "it has not run before"
+ENDED = "its process was ended from outside"
 SHOWN = 3  # reasons named, before the rest is only counted
 
 
 SCENARIOS = book.NOTEBOOKS / "scenarios"
 
 
-def plain(value: Any) -> Any:
-    """`value` as YAML reads it, but for numbers such as 1e9, which YAML takes for words."""
-    exponential = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
-    return float(value) if exponential else value
+def parameter(text: str) -> tuple[str, Any]:
+    """Name and value of ``NAME=VALUE``. Raises InputError for another form."""
+    name, equals, given = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"-p {text!r} is not of the form NAME=VALUE")
+    return name, values.scalar(given, f"-p {text!r}")
 
 
 def scenario(name: str) -> dict[str, Any]:
@@ -53,19 +50,14 @@ def scenario(name: str) -> dict[str, Any]:
     names = sorted(path.stem for path in SCENARIOS.glob("*.yml"))
     if name not in names:
         raise InputError(f"there is no notebooks/scenarios/{name}.yml{near(name, names)}; known: {', '.join(names)}")
-    try:
-        given = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"notebooks/scenarios/{name}.yml cannot be read: {error}") from error
-    if not isinstance(given, dict):
-        raise InputError(f"notebooks/scenarios/{name}.yml must give values by name")
+    given = values.mapping(sheets.text_of(SCENARIOS / f"{name}.yml"), f"notebooks/scenarios/{name}.yml")
     known = {parameter for notebook in book.notebooks() for parameter in book.parameters(notebook)}
     for parameter in given:
         if parameter not in known:
             raise InputError(
                 f"notebooks/scenarios/{name}.yml: no notebook has {parameter!r}{near(str(parameter), known)}"
             )
-    return {parameter: plain(value) for parameter, value in given.items()}
+    return given
 
 
 def run(
@@ -104,7 +96,9 @@ def _failure(name: str, given: Mapping[str, Any], error: Any, partial: Path) -> 
     if error.ename in ("InputError", "UnitError"):
         return f"{place}:\n{error.evalue}"
     last = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).strip().splitlines()[-8:]
-    return f"{place}: {error.ename}: {error.evalue}\n" + "\n".join(last) + f"\nThe notebook up to there: {partial}"
+    every = ", ".join(f"{key}={each!r}" for key, each in {**book.parameters(name), **given}.items())
+    told = (f"{place}: {error.ename}: {error.evalue}", *last, f"Parameters: {every}")
+    return "\n".join((*told, f"The notebook up to there: {partial}"))
 
 
 def _clean(notebook: Any) -> Any:
@@ -135,7 +129,7 @@ def run_all(names: Sequence[str], folder: Path, given: Mapping[str, Any]) -> lis
         inputs, output = fingerprints.notebook(name, taken), folder / f"{name}.ipynb"
         why = _why(name, inputs)
         if why:
-            jobs.append(Job(name, taken, output, inputs, why))
+            jobs.append(Job(name, taken, output, inputs, why, _seconds(name)))
         else:
             output.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(CACHE / output.name, output)
@@ -148,13 +142,14 @@ def run_all(names: Sequence[str], folder: Path, given: Mapping[str, Any]) -> lis
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook to execute: with which parameters, into what, resting on what, and why."""
+    """A notebook to execute: with which parameters, into what, resting on what, why, and the CPU seconds it takes."""
 
     name: str
     given: dict[str, Any]
     output: Path
     inputs: fingerprints.Inputs
     why: str
+    seconds: float
 
 
 def _why(name: str, inputs: fingerprints.Inputs) -> str:
@@ -164,104 +159,74 @@ def _why(name: str, inputs: fingerprints.Inputs) -> str:
         before = json.loads(record.read_text("utf-8"))
     except (OSError, ValueError):
         return NEVER
-    if before.pop("result") != fingerprints.of_file(kept):
+    before.pop("seconds", None)
+    if before.pop("result", "") != fingerprints.of_file(kept):
         return "its result in the cache is not whole"
     changes = fingerprints.changed(before, inputs)
     more = [f"{len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
     return " and ".join([*changes[:SHOWN], *more]) + " changed" if changes else ""
 
 
-def _remember(job: Job, tables: Iterable[str]) -> None:
-    """Keep the result, and what it rests on: of the tables only those that it read."""
+def _remember(job: Job, outcome: Attempt) -> None:
+    """Keep the result, and what it rests on."""
+    rests_on = of_read(job.inputs, outcome.tables)
+    record = {**rests_on, "result": fingerprints.of_file(job.output), "seconds": round(outcome.seconds, 1)}
+    files.write(CACHE / job.output.name, job.output.read_text("utf-8"))
+    files.write(CACHE / f"{job.name}.json", json.dumps(record, indent=1))
+
+
+def of_read(inputs: fingerprints.Inputs, tables: Sequence[str]) -> fingerprints.Inputs:
+    """Of `inputs`, what a run rests on that read `tables`: of the tables only those."""
     read = {f"data/{data.package()[table].path.name}" for table in tables}
-    rests_on = {name: digest for name, digest in job.inputs.items() if not name.endswith(".csv") or name in read}
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for target, text in (
-        (CACHE / job.output.name, job.output.read_text("utf-8")),
-        (CACHE / f"{job.name}.json", json.dumps({**rests_on, "result": fingerprints.of_file(job.output)}, indent=1)),
-    ):
-        scratch = target.with_suffix(f".{os.getpid()}")
-        scratch.write_text(text, "utf-8")
-        scratch.replace(target)
+    return {name: digest for name, digest in inputs.items() if not name.endswith(".csv") or name in read}
+
+
+def _seconds(name: str) -> float:
+    """CPU seconds that the notebook took when it last ran, here or, if it never has, where `SECONDS` was recorded."""
+    for record, key in ((CACHE / f"{name}.json", "seconds"), (SECONDS, name)):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return float(json.loads(record.read_text("utf-8"))[key])
+    return float("inf")  # it is new: nobody knows how long it takes
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of a notebook: what failed (empty: nothing), which tables it read, what it said, CPU seconds taken."""
+
+    failure: str
+    tables: list[str] = field(default_factory=list)
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def attempt(name: str, given: Mapping[str, Any], output: Path) -> Attempt:
+    """Execute a notebook in this process, which should do nothing else before or after."""
+    began, failure = time.process_time(), ""
+    try:
+        run(name, given, output)
+    except InputError as error:
+        failure = str(error)
+    except Exception as error:
+        failure = f"notebooks/{name}.ipynb: {error!r}"
+    said = {name: asdict(each) for name, each in book.said.items()}
+    return Attempt(failure, sorted(data.read_tables), said, time.process_time() - began)
 
 
 def _work_off(jobs: Sequence[Job]) -> Iterator[str]:
-    """Execute `jobs` in processes of their own, forked from this one with all that they import."""
-    for module in sorted((data.ROOT / "costlib").rglob("*.py")):
-        importlib.import_module(".".join(module.relative_to(data.ROOT).with_suffix("").parts).removesuffix(".__init__"))
-    fork, began = multiprocessing.get_context("fork"), time.perf_counter()
-    waiting, running, done = list(jobs), {}, 0
-    try:
-        while waiting or running:
-            while waiting and len(running) < (os.cpu_count() or 1):
-                job = waiting.pop(0)
-                ours, theirs = fork.Pipe(duplex=False)
-                process = fork.Process(target=_child, args=(job, theirs))
-                process.start()
-                theirs.close()
-                running[ours] = (job, process)
-            for ended in multiprocessing.connection.wait(list(running)):
-                job, process = running.pop(ended)
-                failure = _outcome(job, ended)
-                process.join()
-                done += 1
-                state = "failed" if failure else "done"
-                _tell(f"  {done}/{len(jobs)} {job.name} {state}, {time.perf_counter() - began:.1f} s")
-                if failure:
-                    yield failure
-    finally:
-        for _, process in running.values():
-            process.terminate()
-
-
-def _child(job: Job, report: Connection) -> None:
-    """Execute one notebook and report the tables that it read, or what failed."""
-    data.read_tables.clear()
-    try:
-        run(job.name, job.given, job.output)
-        report.send(("", sorted(data.read_tables)))
-    except InputError as error:
-        report.send((str(error), []))
-    except Exception as error:
-        report.send((f"notebooks/{job.name}.ipynb: {error!r}", []))
-
-
-def _outcome(job: Job, report: Connection) -> str:
-    """What a child that has ended reported: empty if its notebook is done, and then it is kept in the cache."""
-    try:
-        failure, tables = report.recv()
-    except EOFError:
-        return f"notebooks/{job.name}.ipynb: its process was ended from outside"
-    if not failure:
-        _remember(job, tables)
-    return failure
+    """Execute `jobs` side by side, the longest first. Yields what failed, in words."""
+    began = time.perf_counter()
+    longest_first = sorted(jobs, key=lambda job: -job.seconds)
+    modules = {name for job in jobs for name in job.inputs if name.endswith(".py")}
+    done = workers.results(lambda job: attempt(job.name, job.given, job.output), longest_first, modules)
+    for count, (job, outcome) in enumerate(done, 1):
+        failure = outcome.failure if outcome else f"notebooks/{job.name}.ipynb: {ENDED}"
+        state = "failed" if failure else "done"
+        _tell(f"  {count}/{len(jobs)} {job.name} {state}, {time.perf_counter() - began:.1f} s")
+        if failure:
+            yield failure
+        else:
+            _remember(job, outcome)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def publish(new: Path, old: Path) -> None:
-    """Put the finished folder `new` in the place of `old`, which is gone only once `new` stands there."""
-    aside = old.with_name(f".{old.name}-{uuid.uuid4().hex}")
-    old.parent.mkdir(parents=True, exist_ok=True)
-    if old.exists():
-        old.rename(aside)
-    try:
-        new.rename(old)
-    except OSError:
-        if aside.exists():
-            aside.rename(old)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a small file whole: it is there only once it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        beside.write_text(text, "utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+from costlib import sheets
 from costlib.errors import InputError, near
 
 # What a column may be called, newest name first: the GenAI conventions, those of users and services, and OTLP's fields.
@@ -70,13 +72,19 @@ def _from_file(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     if path.suffix == ".parquet":
-        return f"SELECT * FROM read_parquet({text(path)})"
+        return f"SELECT * FROM read_parquet({_one(path)})"
     if path.suffix == ".csv":
+        sheets.head(path)  # DuckDB would rename a column that is named twice
         form = "delim = ',', quote = '\"', escape = '\"', header = true, all_varchar = true"
-        return f"SELECT * FROM read_csv({text(path)}, {form}, null_padding = true, parallel = false)"
+        return f"SELECT * FROM read_csv({_one(path)}, {form}, null_padding = true, parallel = false)"
     if path.suffix in (".json", ".jsonl"):
         return _from_otlp(path)
     raise InputError(f"{path} is not allowed: a log ends in .parquet, .csv, .json or .jsonl (OTLP)")
+
+
+def _one(path: Path) -> str:
+    """A path as SQL takes it where it would take a pattern for many files."""
+    return text(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))
 
 
 def _from_otlp(path: Path) -> str:
@@ -90,7 +98,7 @@ def _from_otlp(path: Path) -> str:
     columns += [f"{_attribute(name)} AS {quoted(name)}" for names in NAMES.values() for name in names if "." in name]
     return f"""
         WITH parts AS (SELECT unnest(from_json(json -> 'resourceSpans', '[{resource}]')) AS part
-            FROM read_json_objects({text(path)}, maximum_object_size = {path.stat().st_size + 2**24})),
+            FROM read_json_objects({_one(path)}, maximum_object_size = {path.stat().st_size + 2**24})),
         scopes AS (SELECT part.resource.attributes AS own, unnest(part.scopeSpans) AS scope FROM parts),
         each_span AS (SELECT own, unnest(scope.spans) AS span FROM scopes)
         SELECT {", ".join(columns)} FROM each_span

@@ -6,7 +6,6 @@ or the reason why there is none.
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from pathlib import Path
@@ -14,16 +13,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, configs, intervals
+from costlib import calibration, configs, intervals, sheets
 from costlib.errors import InputError
 from costlib.serving import Rows
 
 OUTPUT = ("id", "predicted", "low90", "high90", "limit", "reason", "note")
-EXTRA = "more fields than the header"  # where a row's surplus fields are kept
+EXTRA = "\0"  # the column that says whether a row has more fields than the header; no file has one of this name
 BLOCK = 20_000  # distinct rows between two reports of progress
 PATIENCE = 2.0  # seconds without a report
 DIGITS = 5
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute a cell that begins with one of these
 
 # What takes the time of a step or a prompt, and what it is called when it takes the most.
 _SHARES = {
@@ -48,33 +46,14 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises InputError, naming the file and what is wrong, when it cannot be read or lacks a column.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, restkey=EXTRA, restval="", strict=True)
-            rows = list(table)
-            names = table.fieldnames or []
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} cannot be read: it is not text in UTF-8 (byte {error.start:,})") from error
-    except csv.Error as error:
-        raise InputError(f"{path} cannot be read as CSV: line {table.line_num:,}: {error}") from error
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(f"{path}: the header names {doubled[0]!r} twice")
+    names, found = sheets.read(path)
     missing = [name for name in configs.NEEDED if name not in names]
     if missing:
         raise InputError(f"{path}: there is no column {missing[0]!r}; the columns are id, {', '.join(configs.COLUMNS)}")
-    return pd.DataFrame(rows, columns=[*names, EXTRA] if any(EXTRA in row for row in rows) else names)
-
-
-def safe(text: str) -> str:
-    """`text` as a spreadsheet shows it instead of computing it; numbers stay as they are."""
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}" if text.startswith(FORMULA) else text
-    return text
+    width = len(names)
+    rows = pd.DataFrame([each[:width] + [""] * (width - len(each)) for _, each in found], columns=names, dtype=object)
+    surplus = [len(each) > width for _, each in found]
+    return rows.assign(**{EXTRA: surplus}) if any(surplus) else rows
 
 
 def predict(rows: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
@@ -97,17 +76,20 @@ def predict(rows: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=OUTPUT[1:])
     found = found.iloc[code].reset_index(drop=True)
     ids = rows["id"] if "id" in rows else pd.Series(range(1, len(rows) + 1))
-    found.insert(0, "id", [safe(str(each)) for each in ids])
-    surplus = rows[EXTRA].notna().to_numpy() if EXTRA in rows else np.zeros(len(rows), bool)
+    found.insert(0, "id", [str(each) for each in ids])
+    surplus = rows[EXTRA].to_numpy(bool) if EXTRA in rows else np.zeros(len(rows), bool)
     found.loc[surplus, ["predicted", "low90", "high90"]] = np.nan
     found.loc[surplus, ["limit", "note"]] = ""
-    found.loc[surplus, "reason"] = f"the row has {EXTRA}"
+    found.loc[surplus, "reason"] = "the row has more fields than the header"
     return found
 
 
 def _predicted(unique: pd.DataFrame) -> pd.DataFrame:
     """All columns but the id, for rows that differ."""
     parsed = configs.parse(unique).reset_index(drop=True)
+    if (parsed["reason"] != "").all():
+        nothing = dict.fromkeys(("predicted", "low90", "high90"), np.nan)
+        return parsed[["reason"]].assign(**nothing, limit="", note="")[list(OUTPUT[1:])]
     rows = Rows(parsed)
     constants = calibration.committed().constants(rows)
     value = rows.predict(constants)
@@ -167,11 +149,3 @@ def limits(parsed: pd.DataFrame, times: dict[str, np.ndarray]) -> np.ndarray:
     full = np.where(asked, times["concurrency"] > times["cache_sequences"] * 1.001, times["cache_sequences"] <= 1)
     found = np.where(full, "memory capacity (cache)", found)
     return np.where(times["arrival_rate"] > times["requests_per_second_limit"], "capacity for arriving requests", found)
-
-
-def write(found: pd.DataFrame, path: Path) -> None:
-    """Write predictions as a CSV file. Raises InputError when that is not possible."""
-    try:
-        found.to_csv(path, index=False, lineterminator="\n")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error

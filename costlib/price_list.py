@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
-from costlib import data, prices
+from costlib import data, prices, sheets
 from costlib.errors import InputError, near
 
 # OpenTelemetry's names of providers, current and former, where they are not ours.
@@ -17,6 +17,8 @@ PROVIDERS = {
     "vertex_ai": "google", "mistral_ai": "mistral", "x_ai": "xai", "moonshot_ai": "moonshotai", "z_ai": "zai",
 }  # fmt: skip
 COLUMNS = ("date", "provider", "api_model", "kind", "usd_per_million_tokens")
+MOST = 2000  # USD per million tokens
+_AMOUNT = f"a plain number of USD from 0 to {MOST:,} with at most six decimals, such as 1.25"
 _VERSION = re.compile(r"[-@](\d{4}-?\d{2}-?\d{2}|latest|preview)$")
 
 
@@ -76,8 +78,8 @@ def _periods(pair: tuple[str, str], rows: pd.DataFrame) -> list[dict]:
     """One entry for each day on which a price of one offer changed, once input and output are known."""
     wide = rows.pivot(index="date", columns="kind", values="pico").sort_index().reindex(columns=prices.KINDS).ffill()
     found = []
-    for date, cells in wide.dropna(subset=["input", "output"]).iterrows():
-        price = {kind: int(value) for kind, value in cells.items() if not pd.isna(value)}
+    for date, row in wide.dropna(subset=["input", "output"]).iterrows():
+        price = {kind: int(value) for kind, value in row.items() if not pd.isna(value)}
         cached = price.get("cached_input", price["input"])
         batch_input = price.get("batch_input", price["input"])
         both = round(Decimal(cached) * batch_input / price["input"]) if price["input"] else 0
@@ -93,7 +95,7 @@ def _periods(pair: tuple[str, str], rows: pd.DataFrame) -> list[dict]:
 
 def _pico(date: str, provider: str, model: str, kind: str, usd: float | str) -> int:
     """A price in USD per million tokens as whole pico-USD per token. Raises InputError where it is finer than that."""
-    pico = Decimal(str(usd)) * 10**6
+    pico = Decimal(str(usd)) * 10**6 if float(usd) else Decimal(0)
     if pico != int(pico):
         raise InputError(f"price of {provider} {model} {kind} on {date}: {usd} has more than six decimals")
     return int(pico)
@@ -101,33 +103,30 @@ def _pico(date: str, provider: str, model: str, kind: str, usd: float | str) -> 
 
 def _own(path: Path) -> pd.DataFrame:
     """The reader's own prices. Raises InputError naming file, line and field of the first mistake."""
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    frame = pd.read_csv(path, dtype="string", keep_default_na=False)
+    head, rows = sheets.read(path)
     for column in COLUMNS:
-        if column not in frame:
-            raise InputError(f"{path} has no column {column}{near(column, frame.columns)}")
-    for line, cells in enumerate(frame[list(COLUMNS)].itertuples(index=False), start=2):
+        if column not in head:
+            raise InputError(f"{path} has no column {column}{near(column, head)}")
+    for problem in sheets.ragged(head, rows):
+        raise InputError(f"{path}, {problem}")
+    found: dict[tuple[str, ...], str] = {}
+    for line, row in rows:
+        given = dict(zip(head, map(str.strip, row), strict=True))
         for field, sound, allowed in (
-            ("date", _day(cells.date), "a day such as 2026-06-30"),
-            ("provider", cells.provider, "a name"), ("api_model", cells.api_model, "a name"),
-            ("kind", cells.kind in prices.KINDS, f"one of {', '.join(prices.KINDS)}"),
-            ("usd_per_million_tokens", _amount(cells.usd_per_million_tokens), "a number of USD from 0 to 2,000"),
+            ("date", sheets.is_day(given["date"]), "a day such as 2026-06-30"),
+            ("provider", given["provider"], "a name"), ("api_model", given["api_model"], "a name"),
+            ("kind", given["kind"] in prices.KINDS, f"one of {', '.join(prices.KINDS)}"),
+            ("usd_per_million_tokens", _amount(given["usd_per_million_tokens"]), _AMOUNT),
         ):  # fmt: skip
             if not sound:
-                raise InputError(f"{path}, line {line}, field {field}: {getattr(cells, field)!r} must be {allowed}")
-    twice = frame.duplicated(["date", "provider", "api_model", "kind"])
-    if twice.any():
-        raise InputError(f"{path}, line {twice.argmax() + 2}: a second price of the same kind on the same day")
-    return frame[list(COLUMNS)]
-
-
-def _day(text: str) -> bool:
-    return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)) and not pd.isna(pd.to_datetime(text, errors="coerce"))
+                raise InputError(f"{path}, line {line}, field {field}: {given[field]!r} must be {allowed}")
+        key = tuple(given[column] for column in COLUMNS[:-1])
+        if key in found:
+            raise InputError(f"{path}, line {line}: a second price of the same kind on the same day")
+        found[key] = given[COLUMNS[-1]]
+    return pd.DataFrame([(*key, price) for key, price in found.items()], columns=list(COLUMNS), dtype="object")
 
 
 def _amount(text: str) -> bool:
-    try:
-        return 0 <= Decimal(text) <= 2000
-    except InvalidOperation:
-        return False
+    value = sheets.number(text)
+    return 0 <= value <= MOST and (value == 0 or Decimal(text) * 10**6 % 1 == 0)

@@ -7,10 +7,7 @@ fits a model or a GPU it goes before all public prices.
 from __future__ import annotations
 
 import contextlib
-import csv
-import datetime
 import functools
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from costlib import data, units
+from costlib import data, sheets, units
 from costlib.data import Fact
 from costlib.errors import InputError, near
 from costlib.fingerprints import QUOTES
@@ -96,39 +93,31 @@ def template() -> str:
 
 def read(path: Path) -> list[Quote]:
     """The quotes in the file at `path`. Raises InputError that lists every mistake with its line and field."""
-    try:
-        lines = enumerate(path.read_text("utf-8-sig").splitlines(), 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the quotes in {path} cannot be read: {error}") from error
-    numbered = [(number, line) for number, line in lines if line.strip() and not line.startswith("#")]
-    reader = csv.reader(line for _, line in numbered)
-    rows = [(numbered[reader.line_num - 1][0], row) for row in reader]
-    if len(rows) < 2:
+    head, rows = sheets.read(path, comment="#")
+    if not rows:
         raise InputError(f"{path.name} has no quotes: costlib prices template shows what it must look like")
-    head = rows[0][1]
-    problems = [f"line {rows[0][0]}, {each}" for each in _wrong_head(head)]
+    problems = list(_wrong_head(head))
+    whole = [row for row in rows if len(row[1]) == len(head)] if not problems else []
+    problems += sheets.ragged(head, rows)
     found: list[Quote] = []
-    for line, cells in rows[1:] if not problems else ():
-        if len(cells) != len(head):
-            problems.append(f"line {line}: {len(cells)} cells where {len(head)} are named")
-            continue
-        row = dict.fromkeys(COLUMNS, "") | {name: cell.strip() for name, cell in zip(head, cells, strict=True)}
+    for line, given in whole:
+        row = dict.fromkeys(COLUMNS, "") | {name: cell.strip() for name, cell in zip(head, given, strict=True)}
         wrong = list(_wrong(row))
         problems += [f"line {line}, field {each}" for each in wrong]
         found += [] if wrong else [_quote(row, line)]
     problems += [*_contradicting(found), *(_halves(found) if not problems else ())]
     if problems:
-        raise InputError("\n".join(f"{path.name}, {each}" for each in problems))
+        raise InputError(data.told([f"{path.name}, {each}" for each in problems]))
     return found
 
 
 def _wrong_head(head: list[str]) -> Iterator[str]:
     for name in head:
-        if name not in COLUMNS or head.count(name) > 1:
-            yield f"column {name!r} is not known or named twice{near(name, COLUMNS)}; known: {', '.join(COLUMNS)}"
+        if name not in COLUMNS:
+            yield f"header: column {name!r} is not known{near(name, COLUMNS)}; known: {', '.join(COLUMNS)}"
     for name in COLUMNS:
         if name not in head and name not in OPTIONAL:
-            yield f"there is no column {name!r}"
+            yield f"header: there is no column {name!r}"
 
 
 def _wrong(row: Mapping[str, str]) -> Iterator[str]:
@@ -139,6 +128,8 @@ def _wrong(row: Mapping[str, str]) -> Iterator[str]:
         yield "provider: it is empty"
     elif table == TOKENS and not re.fullmatch(pattern, row["provider"]):
         yield f"provider: {row['provider']!r} must consist of {pattern}, such as 'openai'"
+    elif "|" in row["provider"] or not row["provider"].isprintable():
+        yield f"provider: {row['provider']!r} must be a name without | and line breaks"
     if table is None:
         every = [kind for each in NAMES for kind in kinds(each)]
         yield f"kind: {row['kind']!r} must be one of {', '.join(every)}{near(row['kind'], every)}"
@@ -148,36 +139,26 @@ def _wrong(row: Mapping[str, str]) -> Iterator[str]:
     fit = [unit for unit, (of, _) in UNITS.items() if table in (None, of)]
     if row["unit"] not in fit:
         yield f"unit: {row['unit']!r} must be one of {'; '.join(fit)}"
-    whole = row["gpus_per_node"].isdecimal() and 1 <= int(row["gpus_per_node"]) <= MOST_GPUS
+    gpus = sheets.number(row["gpus_per_node"])
+    whole = 1 <= gpus <= MOST_GPUS and gpus == int(gpus)
     if row["unit"] == NODE and not whole:
         yield f"gpus_per_node: {row['gpus_per_node']!r} must be a whole number from 1 to {MOST_GPUS} with {NODE}"
     if row["unit"] != NODE and row["gpus_per_node"]:
         yield f"gpus_per_node: {row['gpus_per_node']!r} must be empty with the unit {row['unit']!r}"
-    try:
-        datetime.date.fromisoformat(row["date"])
-    except ValueError:
+    if not sheets.is_day(row["date"]):
         yield f"date: {row['date']!r} must be a day such as 2026-11-01"
-    price = _number(row["price"])
-    if not price > 0:
-        yield f"price: {row['price']!r} must be a number above 0, without a sign of a currency"
+    if not sheets.number(row["price"]) > 0:
+        yield f"price: {row['price']!r} must be a number above 0, such as 1250.5, without any other sign"
     elif table and row["unit"] in fit and (whole or row["unit"] != NODE):
         yield from _out_of_range(table, _value(row))
-
-
-def _number(text: str) -> float:
-    """The number that `text` is; not a number for anything else."""
-    try:
-        return float(text) if math.isfinite(float(text)) else math.nan
-    except ValueError:
-        return math.nan
 
 
 def _value(row: Mapping[str, str]) -> float:
     """The price of a row without mistakes, in the unit of its public table."""
     table, unit = UNITS[row["unit"]]
     quoted = data.package()[table].fields[NAMES[table][2]].unit
-    share = int(row["gpus_per_node"]) if row["unit"] == NODE else 1
-    return units.to_base(_number(row["price"]), unit) / units.base_factor(quoted) / share
+    share = sheets.number(row["gpus_per_node"]) if row["unit"] == NODE else 1
+    return units.to_base(sheets.number(row["price"]), unit) / units.base_factor(quoted) / share
 
 
 def _out_of_range(table: str, value: float) -> Iterator[str]:
@@ -247,8 +228,8 @@ def rows(table: str) -> pd.DataFrame:
     item, kind, value = NAMES[table]
     columns = ["provider", item, kind, value, "date"]
     chosen = [each for each in given() if each.table == table]
-    cells = [(each.provider, each.item, each.kind, each.value, each.date) for each in chosen]
-    return pd.DataFrame(cells, [each.key for each in chosen], columns)
+    named = [(each.provider, each.item, each.kind, each.value, each.date) for each in chosen]
+    return pd.DataFrame(named, [each.key for each in chosen], columns)
 
 
 def fact(table: str, key: str) -> Fact:

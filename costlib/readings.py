@@ -7,22 +7,24 @@ import math
 import re
 from dataclasses import dataclass
 
-_NUMBER = r"[-+]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-_SCALE = {"": 1.0, "k": 1e3, "m": 1e6}
+_NUMBER = r"[-+]?(?:(?:[0-9]{1,3}(?:[,_][0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?"
+_AMONG_WORDS = rf"[a-z/ :=~≈_-]*?(?<![a-z])({_NUMBER})(?:\s*([km])(?![a-z])|(?=[a-z]{{2}}|[^a-z]|$))[a-z/ _-]*"
+_SCALE = {None: 1.0, "k": 1e3, "m": 1e6}
 
 
 @functools.lru_cache(maxsize=100_000)
 def number(text: str) -> float:
-    """The first number in `text`; nan where there is none.
+    """The one number in `text`, among words and before brackets; nan where there is none, or another sign or digit.
+
+    A comma groups thousands, as an underscore does; where it stands otherwise, it might be a decimal comma.
 
     >>> number("1,000"), number("1e3"), number("2k"), number("2048 tokens"), number("~15"), number("many")
     (1000.0, 1000.0, 2000.0, 2048.0, 15.0, nan)
+    >>> number("1,5"), number("1 000"), number("1/2"), number("50%"), number("0x10")
+    (nan, nan, nan, nan, nan)
     """
-    found = re.search(rf"(?<![a-z\d.])({_NUMBER})\s*([km]?)(?![a-z\d])|(?<![a-z\d.])({_NUMBER})", text.lower())
-    if not found:
-        return math.nan
-    digits, scale = (found[1], found[2]) if found[1] else (found[3], "")
-    return float(re.sub("[,_]", "", digits)) * _SCALE[scale]
+    found = re.fullmatch(_AMONG_WORDS, re.sub(r"\([^()]*\)", "", text.lower()).strip())
+    return float(re.sub("[,_]", "", found[1])) * _SCALE[found[2]] if found else math.nan
 
 
 def between(text: str) -> tuple[float, float] | None:
@@ -62,7 +64,7 @@ def layout(text: str) -> Layout:
         return Layout(wide=wide)
     ways = {name: _after(name, low) for name in ("tp", "pp", "dp", "dep", "ep")}
     plain = number(low) if all(math.isnan(way) for way in ways.values()) and not wide else math.nan
-    copies = re.search(r"(\d+)\s*replica", low)
+    copies = re.search(r"(?<![0-9.,])([0-9]+)\s*replica", low)
     expert = ways["ep"] if math.isnan(ways["dep"]) else ways["dep"]
     nothing = all(map(math.isnan, (plain, *ways.values()))) and not (copies or wide or speculative)
     return Layout(
@@ -81,7 +83,7 @@ SPECULATIVE = r"eagle|medusa|\bmtp|draft|speculat|\bspec\b"
 
 
 def _after(name: str, text: str) -> float:
-    found = re.search(rf"(?<![a-z]){name}[\s=:_-]*(\d+)", text)
+    found = re.search(rf"(?<![a-z]){name}[\s=:_-]*([0-9]+)(?![0-9]|[.,][0-9])", text)
     return float(found[1]) if found else math.nan
 
 
@@ -110,9 +112,9 @@ def load(text: str) -> Load:
         return next((Load(kind) for word, kind in _WORDS if word in low), Load())
     if re.search(r"\bmax|saturat|all requests queued|unlimited", low):
         return Load("max")
-    value, within = number(low), re.search(r"\(\s*~?(\d+)", low)
+    value, within = number(low), re.search(r"\(([^()]*)\)", low)
     if re.search(r"qps|req(uest)?s?\s*/\s*s|rps|request rate|per second", low):
-        requests = float(within[1]) if within else math.nan
+        requests = number(within[1]) if within else math.nan
         if re.search(r"\binf", low):
             return Load("burst", requests, requests)
         return Load("rate", value, requests)

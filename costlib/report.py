@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,8 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from costlib import data, execute, usage
+from costlib import execute, plots, usage
 
-_STYLES = data.ROOT / "book" / "_static" / "custom.css"  # has the colors of figures, for light and for dark
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -45,7 +43,7 @@ th, td {{ border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transpar
 
 def page(cells: Iterable[Mapping[str, Any]], title: str) -> str:
     """The page of an executed notebook's `cells`. It has no scripts, and nothing of it comes from elsewhere."""
-    light, dark = _colors()
+    light, dark = plots.colors()
     body = "\n".join(part for cell in cells if "report" in cell["metadata"].get("tags", ()) for part in _parts(cell))
     return _PAGE.format(title=html.escape(title), light=light, dark=dark, body=body)
 
@@ -56,13 +54,6 @@ def _parts(cell: Mapping[str, Any]) -> Iterable[str]:
     for output in cell.get("outputs", ()):
         if output["output_type"] == "display_data" and "text/html" in output["data"]:
             yield "".join(output["data"]["text/html"])
-
-
-def _colors() -> tuple[str, str]:
-    """Declarations of the figures' colors as the book has them, light and dark."""
-    found = re.findall(r"--cost-\w+: #\w+;", _STYLES.read_text("utf-8"))
-    half = len(found) // 2
-    return " ".join(found[:half]), " ".join(found[half:])
 
 
 def write(log: Path, folder: Path | None = None, own_prices: Path | None = None, bill: str | None = None) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from costlib import logfile, price_list
+from costlib import logfile, price_list, sheets
 from costlib.errors import InputError, near
 from costlib.logfile import quoted, text
 
@@ -121,7 +121,10 @@ class Log:
         }
         folder.mkdir(parents=True, exist_ok=True)
         for name, sql in texts.items():
-            self._connection.execute(f"COPY ({sql}) TO {text(folder / f'{name}.csv')} (HEADER)")
+            try:
+                self._connection.execute(f"COPY ({sql}) TO {text(folder / f'{name}.csv')} (HEADER)")
+            except duckdb.Error as error:
+                raise InputError(f"{folder / name}.csv cannot be written: {error}") from error
         return [folder / f"{name}.csv" for name in texts]
 
 
@@ -131,12 +134,13 @@ _TEXTS = ("product", "user", "provider", "model")
 _USD = (
     f"CASE WHEN pico IS NOT NULL THEN (pico // {PICO})::VARCHAR || '.' || lpad((pico % {PICO})::VARCHAR, 12, '0') END"
 )
-_FORMULA = "^[=+@\\-\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
 
 
 def _harmless(name: str) -> str:
     column = quoted(name)
-    return f"CASE WHEN regexp_matches({column}, {text(_FORMULA)}) THEN '''' || {column} ELSE {column} END"
+    computed = f"regexp_matches({column}, {text(sheets.FORMULA)})"
+    number = f"regexp_full_match({column}, {text(sheets.NUMBER)})"
+    return f"CASE WHEN {computed} AND NOT {number} THEN '''' || {column} ELSE {column} END"
 
 
 # --- reading and pricing ---------------------------------------------------------------------------------------------
@@ -186,13 +190,15 @@ def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
 def _whole(name: str) -> str:
     """SQL for a count of tokens: a whole number, or NULL where the text is none."""
     number = f"try_cast({name} AS DOUBLE)"
-    sound = f"isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15"
+    whole = f"isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15"
+    sound = f"regexp_full_match({name}, {text(sheets.NUMBER)}) AND {whole}"
     return f"CASE WHEN {sound} THEN {number}::BIGINT END"
 
 
 _TIME = (
-    "CASE WHEN regexp_full_match(time, '\\d{16,19}') THEN make_timestamp_ns(time::BIGINT)::TIMESTAMP"
-    " ELSE coalesce(try_cast(time AS TIMESTAMPTZ)::TIMESTAMP, try_cast(time AS TIMESTAMP)) END"
+    "CASE WHEN regexp_full_match(time, '[0-9]{19}') THEN make_timestamp_ns(try_cast(time AS BIGINT))::TIMESTAMP"
+    " WHEN regexp_full_match(time, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+ ?(Z|UTC|[+-][0-9:]+)?)?')"
+    " THEN coalesce(try_cast(time AS TIMESTAMPTZ)::TIMESTAMP, try_cast(time AS TIMESTAMP)) END"
 )
 _CHECKS = {
     "time cannot be read": "time IS NULL",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, data, intervals
+from costlib import calibration, data, intervals, sheets
 from costlib.serving import IDEAL, Rows
 
 SCHEMES = ("configuration", "gpu", "model", "engine", "source")
@@ -94,7 +94,7 @@ def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
         "prediction_errors": intervals.table_of(errors(out, measured), intervals.classes(rows.parsed)),
     }
     for name, table in tables.items():
-        table.assign(source=SOURCE).to_csv(data.package()[name].path, index=False, lineterminator="\n")
+        sheets.write(table.assign(source=SOURCE), data.package()[name].path)
     return [(data.package()[name].path.name, len(table)) for name, table in tables.items()]
 
 

@@ -14,7 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from costlib import book, cases, data, economics, execute, fingerprints, freshness, horizons, prices, tiers, units
+from costlib import (
+    book,
+    cases,
+    data,
+    economics,
+    execute,
+    fingerprints,
+    freshness,
+    horizons,
+    prices,
+    sheets,
+    tiers,
+    units,
+)
 from costlib.errors import InputError
 
 SAME = 1e-9  # relative; prices and answers closer than this are the same
@@ -131,8 +144,7 @@ def lay_out(vintage: str, folder: Path) -> Path:
 
 def _table_of(path: Path) -> str:
     """Which price table a file is, by the names of its columns."""
-    with path.open(encoding="utf-8-sig") as file:
-        columns = file.readline().strip().split(",")
+    columns = sheets.head(path)
     for name in freshness.TABLES:
         if set(data.package()[name].key) <= set(columns) and set(columns) <= set(data.package()[name].fields):
             return name

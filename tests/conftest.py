@@ -18,11 +18,28 @@ import tests.offline.sitecustomize  # noqa: F401  from here on no test reaches a
 from costlib import cases
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = shutil.ignore_patterns(".venv", "_build", ".git", "executed", "__pycache__", ".*_cache", ".hypothesis")
+SOUND = ROOT / "_build" / "cache" / "sound.json"
+LEFT_OUT = shutil.ignore_patterns(".venv*", "_build", ".git", "executed", ".*_cache", ".hypothesis")
 COMMAND = "import sys; from costlib.cli import main; sys.exit(main(sys.argv[1:]))"
 
+# Nor does any Python that a test starts.
+OFFLINE = str(ROOT / "tests" / "offline")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (OFFLINE, os.environ.get("PYTHONPATH"))))
+
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
-hypothesis.settings.load_profile("book")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
+
+
+def pytest_collection_modifyitems(items):
+    """In parallel runs, tests that share what is made once stay in one process; all others go where there is time."""
+    for item in items:
+        defined = (each for found in item._fixtureinfo.name2fixturedefs.values() for each in found)
+        if any(each.baseid and each.scope in ("module", "session") for each in defined):
+            item.add_marker(pytest.mark.xdist_group(SHARING.get(item.module.__name__, item.module.__name__)))
+
+
+SHARING = dict.fromkeys(("tests.test_calibration", "tests.test_validation", "tests.test_validation_chapter"), "fits")
 
 
 class Project:
@@ -31,13 +48,16 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         shutil.copytree(ROOT, path, ignore=LEFT_OUT)
+        if SOUND.exists():  # of the same data, which need no second check then; other data have other hashes
+            (path / "_build" / "cache").mkdir(parents=True)
+            shutil.copy(SOUND, path / "_build" / "cache")
 
     def python(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:
         """Run Python here, with this copy's costlib and without a network."""
         paths = os.pathsep.join(map(str, (self.path, self.path / "tests" / "offline")))
         return subprocess.run(
             [program, *map(str, arguments)], cwd=self.path, env={**os.environ, "PYTHONPATH": paths}, text=True,
-            capture_output=True, timeout=120,
+            capture_output=True, timeout=600,
         )  # fmt: skip
 
     def costlib(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:
@@ -92,6 +112,13 @@ GIVEN = {
 }
 
 
+def texts(path: Path) -> list[str]:
+    """The sentences, tables and formulas of the executed notebook at `path`."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = (output for cell in cells for output in cell.get("outputs", ()))
+    return [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
+
+
 class Run:
     """What a command did, and the notebook that it left."""
 
@@ -100,9 +127,7 @@ class Run:
 
     def texts(self) -> list[str]:
         """The sentences, tables and formulas of the executed notebook."""
-        cells = nbformat.read(self.output, as_version=4).cells
-        outputs = (output for cell in cells for output in cell.get("outputs", ()))
-        return [output.data["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
+        return texts(self.output)
 
     def takeaway(self) -> str:
         """The last sentences that the notebook says in a box."""

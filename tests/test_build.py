@@ -1,5 +1,6 @@
 """Only what changed runs again, and says why; whatever happens to a build, the book stands whole."""
 
+import functools
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import sys
 import nbformat
 import pytest
 
-from costlib import book, build, data, execute, fingerprints
+from costlib import book, build, data, execute, fingerprints, prices, workers
 from tests.conftest import COMMAND, ROOT, stand_in
 
 READS = "from costlib import data\nprint(len(data.table({table!r})))"
@@ -100,24 +101,24 @@ EVERY = """
 import sys
 from pathlib import Path
 from costlib import execute, machine
-folder = Path(sys.argv[1])
-execute.CACHE = folder / "cache"
-sys.exit(bool(execute.run_all(sys.argv[2:], folder / "executed", {"machine_name": machine.PUBLISHED})))
+folder, execute.CACHE, *names = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
+sys.exit(bool(execute.run_all(names, folder, {"machine_name": machine.PUBLISHED})))
 """
 
 
 def test_the_order_in_which_a_process_hashes_changes_nothing(tmp_path):
+    """Executed with another seed, chapters are those of the book, which the Makefile builds with the seed 0."""
     slow = {"validation", "audit", "decision"}  # they take as long as all others together
     names = [name for name in book.notebooks() if name not in slow]
     executed = []
-    for seed in ("1", "2"):
+    for seed, cache in (("0", execute.CACHE), ("1", tmp_path / "cache")):
         env = {**os.environ, "PYTHONHASHSEED": seed}
-        command = [sys.executable, "-c", EVERY, tmp_path / seed, *names]
+        command = [sys.executable, "-c", EVERY, tmp_path / seed, cache, *names]
         done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr
-        executed.append({path.name: path.read_bytes() for path in (tmp_path / seed / "executed").iterdir()})
+        executed.append({path.name: path.read_bytes() for path in (tmp_path / seed).iterdir()})
     one, two = executed
-    assert one and [name for name in one if one[name] != two.get(name)] == []
+    assert len(one) == len(names) and [name for name in one if one[name] != two.get(name)] == []
 
 
 def test_cells_that_print_show_and_fail_are_kept_as_a_kernel_keeps_them(small):
@@ -131,6 +132,25 @@ def test_cells_that_print_show_and_fail_are_kept_as_a_kernel_keeps_them(small):
         ("stream", "out\nmore\n"), ("stream", "err\n"), ("execute_result", "")
     ]  # fmt: skip
     assert outputs[-1].data["text/plain"] == "2" and outputs[-1].execution_count == cell.execution_count
+
+
+def test_what_this_process_has_derived_before_still_counts_as_read_by_a_notebook():
+    offers = functools.partial(prices._offers, "2026-01-01", ())
+    offers()  # kept from here on, in the processes forked from this one too
+    [(_, tables)] = workers.results(lambda _: (offers(), set(data.read_tables))[1], ["a notebook"])
+    assert "api_token_prices" in tables
+
+
+def test_the_notebook_that_took_longest_starts_first_and_a_new_one_before_all(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(workers, "results", lambda work, jobs, modules: started.extend(jobs) or ())
+    monkeypatch.setattr(execute, "CACHE", tmp_path)
+    monkeypatch.setattr(execute, "SECONDS", tmp_path / "seconds.json")
+    execute.SECONDS.write_text(json.dumps({"brief": 1.5, "long": 3, "longest": 4}))
+    (tmp_path / "longest.json").write_text(json.dumps({"seconds": 50}))  # here it took longer than elsewhere
+    names = ("brief", "longest", "new", "long")
+    list(execute._work_off([execute.Job(each, {}, tmp_path, {}, "", execute._seconds(each)) for each in names]))
+    assert [job.name for job in started] == ["new", "longest", "long", "brief"]
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------

@@ -355,7 +355,7 @@ def test_a_broken_row_is_never_computed_with(copy):
 
 def test_a_missing_table_is_named(copy):
     (copy.path / "data" / "precisions.csv").unlink()
-    with pytest.raises(InputError, match="^data/precisions.csv: "):
+    with pytest.raises(InputError, match="^data/precisions.csv cannot be read: "):
         data.table("precisions")
 
 

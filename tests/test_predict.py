@@ -77,13 +77,21 @@ def test_ten_thousand_mixed_rows_take_seconds():
 
 
 @pytest.mark.parametrize("text", ("=1+1", "+cmd", "@sum", "-x", "\ttab"))
-def test_an_id_that_a_spreadsheet_would_compute_is_quoted(text):
-    assert predict.predict(table(row(id=text)))["id"][0] == f"'{text}"
+def test_an_id_that_a_spreadsheet_would_compute_is_quoted(tmp_path, text):
+    assert written_id(tmp_path, text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ("-12", "+3.5", "7", "", "a=b", "é"))
-def test_other_ids_stay_as_they_are(text):
-    assert predict.predict(table(row(id=text)))["id"][0] == text
+def test_other_ids_stay_as_they_are(tmp_path, text):
+    assert written_id(tmp_path, text) == text
+
+
+def written_id(tmp_path, text):
+    """The id of a row as `costlib predict` writes it."""
+    rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    table(row(id=text)).to_csv(rows, index=False)
+    assert cli.main(["predict", str(rows), "-o", str(out)]) == 0
+    return pd.read_csv(out, dtype=str, keep_default_na=False)["id"][0]
 
 
 def csv(tmp_path, text, encoding="utf-8"):

@@ -1,5 +1,6 @@
 """Quotes of the reader's own: what is read, what is refused and why, and what they change."""
 
+import html
 import inspect
 
 import nbformat
@@ -125,7 +126,7 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
         (HEAD, "has no quotes"),
         ("provider,item,kind,price,date\nx,x,x,x,x\n", "there is no column 'unit'"),
         (HEAD.replace("item", "gpu") + H100, "column 'gpu' is not known"),
-        (HEAD.strip() + ",unit\n" + H100, "named twice"),
+        (HEAD.strip() + ",unit\n" + H100, "names 'unit' twice"),
         (HEAD.replace(",", ";") + H100, "is not known"),
     ],
 )
@@ -273,8 +274,8 @@ def test_a_page_with_quotes_has_other_numbers_and_says_so(project):
     assert not any("of your own" in text or "your own quote" in text for text in said["public"])
     assert said["own"][0].startswith(":::{admonition} Prices of your own")
     assert (
-        r"2 prices of `mine.csv` go before the public ones: h100\_sxm\_80gb on demand from acme at 2.2"
-        in said["own"][0]
+        "2 prices of `mine.csv` go before the public ones: h100_sxm_80gb on demand from acme at 2.2"
+        in html.unescape(said["own"][0])
     )
     assert "*Your own*: One price of `mine.csv`" in said["own"][-1]  # this page uses the rent only
     assert len(set(said["own"]) - set(said["public"])) > 2

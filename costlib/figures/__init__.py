@@ -5,6 +5,7 @@ A color means one thing in the whole book. Charts draw on arrays in quoted units
 
 from costlib.figures.cells import heat, pairs, shares
 from costlib.figures.curves import lines, over_days, roofline, scatter, stacked, tally, timelines
+from costlib.figures.panels import panels, tables
 from costlib.figures.rows import distances, dots, effects, evidence, ranges, thresholds, tornado, waterfall
 from costlib.figures.style import COLORS, INK, STYLE, Line, Point, Rule, Track
 from costlib.figures.vector import plain, svg
@@ -25,6 +26,7 @@ __all__ = [
     "lines",
     "over_days",
     "pairs",
+    "panels",
     "plain",
     "ranges",
     "roofline",
@@ -32,6 +34,7 @@ __all__ = [
     "shares",
     "stacked",
     "svg",
+    "tables",
     "tally",
     "thresholds",
     "timelines",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from costlib.figures.style import COLORS, STYLE
@@ -68,18 +69,25 @@ def _cells(
     with mpl.rc_context({**STYLE, "figure.figsize": (5.2, 1.1 + 0.42 * len(y)), "axes.grid": False}):
         figure = Figure()
         axes = figure.add_subplot()
-        for row, column in np.ndindex(depth.shape):
-            cell = mpl.patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, linewidth=0)
-            cell.set(facecolor=COLORS[color], alpha=0.08 + 0.5 * float(depth[row, column]))
-            axes.add_patch(cell)
-            axes.text(column, row, texts[row][column], ha="center", va="center", fontsize=9)
-        axes.set_xticks(range(len(x)), x)
-        axes.set_yticks(range(len(y)), y)
-        axes.set_xlim(-0.5, len(x) - 0.5)
-        axes.set_ylim(len(y) - 0.5, -0.5)
-        axes.tick_params(length=0)
-        for side in axes.spines.values():
-            side.set_visible(False)
+        draw_cells(axes, x, y, depth, texts, color)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
     return figure
+
+
+def draw_cells(
+    axes: Axes, x: Sequence[str], y: Sequence[str], depth: np.ndarray, texts: Sequence[Sequence[str]], color: str
+) -> None:
+    """Draw a cell for each place of `depth` with its text, named along both axes, the first row on top."""
+    for row, column in np.ndindex(depth.shape):
+        cell = mpl.patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, linewidth=0)
+        cell.set(facecolor=COLORS[color], alpha=0.08 + 0.5 * float(depth[row, column]))
+        axes.add_patch(cell)
+        axes.text(column, row, texts[row][column], ha="center", va="center", fontsize=9)
+    axes.set_xticks(range(len(x)), x)
+    axes.set_yticks(range(len(y)), y)
+    axes.set_xlim(-0.5, len(x) - 0.5)
+    axes.set_ylim(len(y) - 0.5, -0.5)
+    axes.tick_params(length=0)
+    for side in axes.spines.values():
+        side.set_visible(False)

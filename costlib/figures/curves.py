@@ -55,7 +55,7 @@ def lines(
             draw_rule(axes, rule)
         for point in points:
             draw_point(axes, point)
-        _label_ends(axes, x, curves)
+        label_ends(axes, x, curves)
         plain_ticks(axes.xaxis, axes.get_xlim())
         plain_ticks(axes.yaxis, axes.get_ylim())
     return figure
@@ -70,7 +70,7 @@ def _draw(axes: Axes, x: np.ndarray, curve: Line) -> None:
         )
 
 
-def _label_ends(axes: Axes, x: np.ndarray, curves: Sequence[Line]) -> None:
+def label_ends(axes: Axes, x: np.ndarray, curves: Sequence[Line]) -> None:
     """Names beside the right ends of curves, pushed apart where they would touch, or above where a curve leaves."""
     top, height = axes.get_ylim()[1], axes.bbox.height
     ends = []
@@ -139,7 +139,7 @@ def timelines(panels: Mapping[str, Sequence[Track]], y_label: str, rules: Sequen
         figure.draw_without_rendering()
         for axes, tracks in zip(every, panels.values(), strict=True):
             late = [track for track in tracks if track.x[-1] > right - 0.12 * np.ptp(times)]
-            _label_ends(axes, np.array([right]), [Line(each.label, each.y, each.color) for each in late])
+            label_ends(axes, np.array([right]), [Line(each.label, each.y, each.color) for each in late])
             for track in (each for each in tracks if each.label and not any(each is other for other in late)):
                 _label_track(axes, track)
     return figure

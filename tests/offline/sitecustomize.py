@@ -27,6 +27,12 @@ def _address(_, address, *__):
     return address[0] if isinstance(address, tuple) else None  # a path is a socket of this machine
 
 
+def _last(_, *arguments):
+    return _address(None, arguments[-1])
+
+
 _guard(socket.socket, "connect", _address)
 _guard(socket.socket, "connect_ex", _address)
-_guard(socket, "getaddrinfo", lambda host, *_: host)
+_guard(socket.socket, "sendto", _last)
+for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+    _guard(socket, name, lambda host, *_: host)
