@@ -70,10 +70,16 @@ def _module(name: str, path: Path, known: set[str]) -> Module:
 
 
 @functools.cache
-def _reached(name: str) -> frozenset[str]:
+def _reached(name: str) -> set[str]:
     """All that a module imports, directly or not."""
-    needs = modules()[name].needs if name in modules() else frozenset()
-    return needs.union(*(_reached(each) for each in needs))
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        new = modules()[each].needs - found if each in modules() else set()
+        found |= new
+        waiting += new
+    return found
 
 
 def layer(name: str) -> str:
