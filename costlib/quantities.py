@@ -688,6 +688,14 @@ _HOSTING = (
     ),
     Quantity("storage_usd_per_second", "USD/s", "C" + _of("disk"), "cost of storing the weights", quoted=_PER_MONTH),
     Quantity("self_usd_per_second", "USD/s", "C" + _of("self"), "cost of hosting", quoted=_PER_MONTH),
+    Quantity(
+        "saving_usd_per_second",
+        "USD/s",
+        r"\Delta" + _of("self"),
+        "what hosting saves over the API; below zero: what it costs more",
+        low=-float("inf"),
+        quoted=_PER_MONTH,
+    ),
     _positive(
         "weight_load_bytes_per_second", "byte/s", "v" + _of("load"), "speed at which a replica loads its weights"
     ),

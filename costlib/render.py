@@ -49,6 +49,12 @@ def _parts(step: Step) -> tuple[str, str, str, str]:
     return step.equation.defines.symbol, right_side(step.equation), middle, result
 
 
+def template(made: Equation) -> str:
+    """The formula with ``@name@`` for each quantity's number, for scripts that put live numbers in their place."""
+    holes = {q.name: q.symbol if q.value is not None else f"@{q.name}@" for q in made.uses}
+    return _latex(made, holes, times="dot")
+
+
 def _quantity(made: Equation, name: str) -> Quantity:
     return next(q for q in made.uses if q.name == name)
 

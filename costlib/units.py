@@ -144,6 +144,22 @@ def quote(value: float, base: str, wanted: str | None = None, digits: int = 3) -
     return number(value / factor, digits), prefix + _label(head) + plural + slash + _label(rest)
 
 
+def steps(base: str, wanted: str | None = None) -> tuple[float, list[tuple[float, str]]]:
+    """How `quote` writes values of a unit, for scripts that quote live values.
+
+    How many base units one of the unit is; and, largest first, from how many of it on it is divided by that and takes
+    which label. Plurals of ``"token"`` and ``"GPU"`` are left to the caller.
+    """
+    if wanted == "%":
+        return 0.01, [(1.0, "%")]
+    if wanted:
+        words = _COUNTS if wanted.startswith("token") else _COUNTS[-1:]
+        return base_factor(wanted) / base_factor(base), [(f, f"{w} {_label(wanted)}".strip()) for f, w in words]
+    head, slash, rest = base.partition("/")
+    prefixes = {"byte": [*_LARGE, (1.0, "")], "FLOP": [*_LARGE, (1.0, "")], "s": _SMALL, "": _COUNTS}
+    return 1.0, [(f, p + _label(head) + slash + _label(rest)) for f, p in prefixes.get(head, [(1.0, "")])]
+
+
 _WORDS = {
     "USD/megatoken": "USD per million tokens", "USD/hour/GPU": "USD per GPU-hour", "token/month": "tokens per month",
     "USD/month": "USD per month", "USD/hour": "USD per hour", "hour/month": "hours per month", "1/month": "per month",

@@ -60,6 +60,14 @@ def floor_usd_per_token(
     return replica_usd_per_second * paid_per_needed_replica / step_tokens_per_second
 
 
+@equation(source=OWN, example={"api_usd_per_second": 0.012, "self_usd_per_second": 0.008, "gives": 0.004})
+def saving_usd_per_second(api_usd_per_second: Expr, self_usd_per_second: Expr) -> Expr:
+    """At a volume the smaller bill wins: hosting where this is above zero, else the API."""
+    return api_usd_per_second - self_usd_per_second
+
+
 EQUATIONS: tuple[Equation, ...] = (
     step_tokens_per_second, breakeven_tokens_per_second, replica_usd_per_second, floor_usd_per_token,
 )  # fmt: skip
+
+DECISION: tuple[Equation, ...] = (saving_usd_per_second,)
