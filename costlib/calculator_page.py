@@ -117,7 +117,7 @@ def _body(found: Facts, presets: Mapping[str, Facts]) -> str:
     groups = dict.fromkeys(each.group for each in INPUTS.values())
     fields = "".join(_group(name, found) for name in groups)
     cards = "".join(_card(name, results) for name, results in RESULTS.items())
-    return f"""<div class="calculator" id="calculator" hidden>
+    return f"""<div class="calculator" id="calculator-app" hidden>
 <p class="calculator-decision" id="calc-decision" aria-live="polite"></p>
 <p class="calculator-problem" id="calc-problem" role="alert" hidden></p>
 <p class="calculator-bills" id="calc-bills"></p>
