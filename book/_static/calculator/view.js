@@ -246,6 +246,5 @@
   const redraw = () => { painted = true; showResults(); };
   requestAnimationFrame(() => setTimeout(redraw));
   new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  let width = innerWidth;
-  window.addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
+  new ResizeObserver(() => painted && showResults()).observe(at("costs"));
 })();
