@@ -20,7 +20,7 @@ copied:
 	@chmod -R u+w "$(COPY)"
 else
 
-.PHONY: help book refresh test check calibrate notebooks student serve lab bench sphinx licences sbom verify audit lock coverage mutation accept clean
+.PHONY: $(shell sed -n 's/^\([a-z]*\):.*##.*/\1/p' $(MAKEFILE_LIST))
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -28,6 +28,12 @@ help:  ## this list
 
 book: .venv/ready  ## build _build/html; SCENARIO=name takes notebooks/scenarios/name.yml, PRICES=file.csv your own quotes
 	@$(BIN)/costlib build $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(PRICES),--prices $(PRICES))
+
+pdf: book  ## print the whole book as _build/what-a-token-costs.pdf (two minutes; needs Chromium)
+	@$(BIN)/costlib pdf
+
+slides: book  ## make a deck of slides per chapter in _build/slides
+	@$(BIN)/costlib slides
 
 refresh: .venv/ready  ## take the newest genai-prices and add what changed to the price table (needs a network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
@@ -45,7 +51,7 @@ coverage: .venv/ready  ## the same without the pages, and how much of the librar
 	@cd _build/coverage && ../../$(BIN)/coverage combine --quiet --rcfile ../../pyproject.toml --data-file data
 	@$(BIN)/coverage report --data-file _build/coverage/data
 
-mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=300 tries so many
+mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=25 tries so many of each module
 	@$(BIN)/python -m tests.mutation $(SAMPLE)
 
 check: .venv/ready  ## check tables, sources and style
@@ -71,8 +77,17 @@ serve: .venv/ready  ## show the built book at http://127.0.0.1:8000
 lab: .venv/ready  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --ip 127.0.0.1 --notebook-dir .
 
-bench: .venv/ready  ## measure the speed of compiled equations, as ratios in one run
-	@$(BIN)/python -m tests.benchmark
+bench: .venv/ready  ## measure builds and compiled equations, as ratios in one run; RECORD=1 keeps them in book/benchmarks.md
+	@$(BIN)/python -m tests.benchmark $(if $(RECORD),--record)
+
+reproducible: book  ## build the book a second time elsewhere and compare every file
+	@$(BIN)/python -m tests.test_reproducible
+
+fuzz: .venv/ready  ## throw 10,000 hostile inputs and more at everything that reads files or parameters (about half an hour)
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto --durations 0 tests/test_fuzz.py tests/test_fuzz_tables.py
+
+quality: .venv/ready  ## scores of Lighthouse for every page of the built book (needs Node); PAGES="roofline index" for some
+	@$(BIN)/python -m tests.quality $(PAGES)
 
 sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/executed with plain current Sphinx, into _build/sphinx
 	@test -d book/executed || $(BIN)/costlib notebooks
@@ -106,7 +121,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed, this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .  # the second q: a warning that editable installs always give
 	@touch $@
 
 .venv-sphinx/ready: requirements-sphinx.lock

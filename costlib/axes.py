@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import book, values
+from costlib import book, cases, values
 from costlib.errors import InputError, near
 from costlib.quantities import VOCABULARY
 
@@ -83,9 +83,9 @@ def _range(name: str, spec: str, text: str, default: Any) -> Axis:
     if len(parts) != 4 or parts[2] not in ("log", "lin"):
         raise InputError(f"-p {text!r} is no range; {FORMS}")
     low, high, count = (values.scalar(each, f"-p {text!r}") for each in (parts[0], parts[1], parts[3]))
-    if not all(isinstance(end, int | float) and math.isfinite(end) for end in (low, high)) or not low < high:
+    if not all(type(end) in (int, float) and abs(end) <= cases.LARGEST for end in (low, high)) or not low < high:
         raise InputError(f"-p {text!r}: LOW and HIGH must be numbers, the lower first")
-    if not isinstance(count, int) or not 2 <= count <= MOST:
+    if type(count) is not int or not 2 <= count <= MOST:
         raise InputError(f"-p {text!r}: COUNT must be a whole number from 2 to {MOST:,}")
     log = parts[2] == "log"
     if log and low <= 0:

@@ -480,6 +480,8 @@ def _ages(facts: Sequence[Fact], on: str | None) -> list[str]:
     own = [each for each in quotes.given() if each.key in {fact.key for fact in facts if fact.kind == "quoted"}]
     said = [f"*Your own*: {_own_quotes(own)}"] if own else []
     if public:
+        _glue("price_dates", "text/plain", _span(public))
+        _glue("newest_price", "text/plain", freshness.day(on))
         old = sorted({code(fact.key) for fact in public if freshness.stale(fact, on)})
         words = f"old, more than {freshness.STALE_DAYS} days before: {', '.join(old)}" if old else "none is old"
         said.append(f"*Prices* of {_span(public)}, where the newest known is of {freshness.day(on)}; {words}.")

@@ -112,15 +112,17 @@ def notebooks(given: Mapping[str, Any]) -> None:
 
 def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import calculator_page, pages, teaching
+    from costlib import calculator_page, pages, reference, teaching
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    made = {"symbols": pages.symbols(shown), "sources": pages.sources(), "data": pages.tables()}
-    made |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
-    for name, text in made.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
+    written = {**pages.generated(shown), **reference.pages()}
+    written |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
+    for name, text in written.items():
+        path = folder / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,27 @@ class Chapter:
         return re.sub(place, lambda found: self.drawings[int(found[1])], str(element))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """An answer to a question that checks itself, as HTML: its letter, its text, the reply, and whether it is right."""
+
+    letter: str
+    text: str
+    reply: str
+    right: bool
+
+
+def choices(check: Tag) -> list[Choice]:
+    """The answers that a question in a box of the class `check` offers."""
+    return [
+        Choice(
+            letter, answer.select_one(".sd-summary-text").decode_contents(),
+            answer.select_one(".sd-summary-content > p").decode_contents(), "right" in answer["class"],
+        )
+        for letter, answer in zip(string.ascii_uppercase, check.select("details.answer"), strict=False)
+    ]  # fmt: skip
+
+
 def words(element: Tag) -> str:
     """The text of an element on one line."""
     return " ".join(element.get_text().split())
@@ -77,9 +99,10 @@ def read(toc: Path, html: Path, wanted: Sequence[str] = ()) -> list[Chapter]:
     names = {Path(page).stem: page for page in pages}
     if unknown := [name for name in wanted if name not in names]:
         raise InputError(f"there is no chapter {', '.join(unknown)}; the book has {', '.join(names)}")
+    pages = {page: part for page, part in pages.items() if not wanted or Path(page).stem in wanted}
     if missing := [page for page in pages if not (html / page).is_file()]:
         raise InputError(f"there is no book in {html} that has {missing[0]}: make book builds it")
-    return [_chapter(html, page, part) for page, part in pages.items() if not wanted or Path(page).stem in wanted]
+    return [_chapter(html, page, part) for page, part in pages.items()]
 
 
 def _pages(toc: dict) -> Iterator[tuple[str, str]]:

@@ -46,7 +46,7 @@ def _client(address: str) -> Any:
     if not re.fullmatch(r"(tcp|tls)://[^:/\s]+:\d+", address):
         raise InputError(f"--scheduler {address!r} is not of the form tcp://HOST:PORT or tls://HOST:PORT")
     try:
-        return Client(address, timeout=ANSWERS_WITHIN, set_as_default=False)
+        return Client(address, timeout=ANSWERS_WITHIN)
     except (OSError, TimeoutError) as error:
         raise InputError(f"no Dask scheduler answers at {address}: dask scheduler starts one") from error
 

@@ -116,7 +116,7 @@ def _metric(found: dict[str, Any], metric: str) -> None:
         raise UnreadError(
             f"metric {metric!r} is not predicted{near(metric, known) or ': known are ' + ', '.join(known)}"
         )
-    found["metric_kind"] = kind
+    found |= {"metric": name, "metric_kind": kind}
 
 
 def _known(kind: str, text: str, notes: list[str]) -> Match:

@@ -96,7 +96,9 @@ def _failure(name: str, given: Mapping[str, Any], error: Any, partial: Path) -> 
     if error.ename in ("InputError", "UnitError"):
         return f"{place}:\n{error.evalue}"
     last = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback)).strip().splitlines()[-8:]
-    return f"{place}: {error.ename}: {error.evalue}\n" + "\n".join(last) + f"\nThe notebook up to there: {partial}"
+    every = ", ".join(f"{key}={each!r}" for key, each in {**book.parameters(name), **given}.items())
+    told = (f"{place}: {error.ename}: {error.evalue}", *last, f"Parameters: {every}")
+    return "\n".join((*told, f"The notebook up to there: {partial}"))
 
 
 def _clean(notebook: Any) -> Any:
@@ -214,7 +216,8 @@ def _work_off(jobs: Sequence[Job]) -> Iterator[str]:
     """Execute `jobs` side by side, the longest first. Yields what failed, in words."""
     began = time.perf_counter()
     longest_first = sorted(jobs, key=lambda job: -job.seconds)
-    done = workers.results(lambda job: attempt(job.name, job.given, job.output), longest_first)
+    modules = {name for job in jobs for name in job.inputs if name.endswith(".py")}
+    done = workers.results(lambda job: attempt(job.name, job.given, job.output), longest_first, modules)
     for count, (job, outcome) in enumerate(done, 1):
         failure = outcome.failure if outcome else f"notebooks/{job.name}.ipynb: {ENDED}"
         state = "failed" if failure else "done"

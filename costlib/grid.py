@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from costlib import axes, cluster, execute, files, fingerprints, plots, quotes, workers
+from costlib import axes, cluster, execute, files, fingerprints, plots, quotes, sheets, workers
 
 KEPT = execute.BUILD / "cache" / "points"  # what finished points said, and what that rests on
 
@@ -59,7 +59,8 @@ def run(notebook: str, given: Sequence[str], folder: Path | None, scheduler: str
         for number, each in enumerate(axes.points(chosen), 1)
     ]
     inputs = fingerprints.notebook(notebook, {})
-    said = {index: found for index, point in enumerate(points) if (found := _before(point, inputs))}
+    before = {index: _before(point, inputs) for index, point in enumerate(points)}
+    said = {index: found for index, found in before.items() if found is not None}
     waiting = [point for index, point in enumerate(points) if index not in said]
     _tell(f"{len(points)} points, {len(said)} of them done before")
     failures = {}
@@ -87,7 +88,7 @@ def _work_off(
 ) -> Iterator[tuple[Point, execute.Attempt]]:
     """Execute points and keep what they say, telling how far it is."""
     began = time.perf_counter()
-    found = cluster.results(scheduler, points, inputs) if scheduler else _here(points)
+    found = cluster.results(scheduler, points, inputs) if scheduler else _here(points, inputs)
     for count, (point, outcome) in enumerate(found, 1):
         if not outcome.failure:
             rests_on = execute.of_read(inputs, outcome.tables)
@@ -98,9 +99,14 @@ def _work_off(
         yield point, outcome
 
 
-def _here(points: Sequence[Point]) -> Iterator[tuple[Point, execute.Attempt]]:
+def _attempt(point: Point) -> execute.Attempt:
+    return execute.attempt(point.notebook, point.given, point.output)
+
+
+def _here(points: Sequence[Point], inputs: fingerprints.Inputs) -> Iterator[tuple[Point, execute.Attempt]]:
     """Execute points in processes of this machine."""
-    for point, outcome in workers.results(lambda each: execute.attempt(each.notebook, each.given, each.output), points):
+    modules = [name for name in inputs if name.endswith(".py")]
+    for point, outcome in workers.results(_attempt, points, modules):
         yield point, outcome or execute.Attempt(f"{execute.ENDED}, with {point.given}")
 
 
@@ -136,7 +142,7 @@ class Grid:
 
     def write(self, shown: Sequence[str]) -> None:
         """Write ``grid.csv`` and, if there is something to draw, ``grid.svg``."""
-        files.write(self.folder / "grid.csv", self.table().to_csv(index=False, lineterminator="\n"))
+        files.write(self.folder / "grid.csv", sheets.text(self.table()))
         (self.folder / "grid.svg").unlink(missing_ok=True)
         try:
             files.write(self.folder / "grid.svg", plots.drawn(self, shown))

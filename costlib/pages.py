@@ -1,9 +1,13 @@
-"""Pages that are generated whole: the symbols and equations, the sources, the data."""
+"""Pages that are generated whole: the symbols and equations, the sources, the data.
+
+Symbols and tables have a page for each part beside their index, so that each opens fast.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -12,7 +16,7 @@ import pandas as pd
 
 from costlib import book, data, models, render
 from costlib.equations import Equation
-from costlib.quantities import VOCABULARY
+from costlib.quantities import VOCABULARY, Quantity
 
 # Every module of costlib.models, so that no equation stays off the page or out of the tests that go over all of them.
 MODULES = [import_module(f"{models.__name__}.{found.name}") for found in iter_modules(models.__path__)]
@@ -29,23 +33,82 @@ def every_equation() -> list[Equation]:
     return [made for module in MODULES for made in equations(module)]
 
 
-def symbols(shown: set[str]) -> str:
-    """The page of symbols and equations. `shown` holds the labels of equations that a chapter numbers."""
+def generated(shown: set[str]) -> dict[str, str]:
+    """Every generated page by its name. `shown` holds the labels of equations that a chapter numbers."""
+    return {
+        "symbols": symbols(),
+        **{f"equations/{part(module)}": equations_of(module, shown) for module in MODULES},
+        "sources": sources(),
+        "data": tables(),
+        **{f"tables/{name}": table(name, about) for name, about in data.package().items()},
+    }
+
+
+def part(module: ModuleType) -> str:
+    """The name of the part of the book's equations that a module holds."""
+    return module.__name__.rpartition(".")[2]
+
+
+@cache
+def homes() -> dict[str, ModuleType]:
+    """Where each quantity of the vocabulary is explained: with the equation that defines it, else where first used."""
+    found: dict[str, ModuleType] = {}
+    for place in ("defined", "used"):
+        for module in MODULES:
+            for made in equations(module):
+                for q in [made.defines] if place == "defined" else made.uses:
+                    found.setdefault(q.name, module)
+    return {name: found[name] for name in VOCABULARY if name in found}
+
+
+def symbols() -> str:
+    """The index of symbols and equations: the parts, and each quantity by name with its part."""
     lines = [
         "# Symbols and equations", "",
         "Every quantity of the book has one name, one unit and one symbol, and every equation is one function of",
-        "`costlib`. This page is generated from them. Units are base units; pages quote the ones that people use.", "",
-        "## Symbols", "", "| symbol | quantity | unit | meaning |", "|---|---|---|---|",
+        "`costlib`. These pages are generated from them. Units are base units; chapters quote the usual ones.", "",
+         "## By part", "", "| part | what it holds | equations |", "|---|---|---:|",
     ]  # fmt: skip
-    for q in VOCABULARY.values():
-        unit = q.unit.replace("**2", "²") or "1"
-        lines.append(f"| ${q.symbol}$ | `{q.name}` | {unit} | {q.meaning} |")
-    for module in MODULES:
-        name = module.__name__.rpartition(".")[2]
-        intro = (module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
-        lines += ["", f"## Equations: {name}", "", intro, ""]
-        for made in equations(module):
-            lines += _equation(made, shown)
+    lines += [f"| [{_title(each)}]({_page(each)}) | {_intro(each)} | {len(equations(each))} |" for each in MODULES]
+    lines += ["", "## By name", "", "| quantity | unit | part |", "|---|---|---|"]
+    for name, home in sorted(homes().items()):
+        lines.append(f"| {name} | {_unit(VOCABULARY[name])} | [{part(home)}]({_page(home)}) |")
+    lines += ["", "## In no equation", "", *_explained(name for name in VOCABULARY if name not in homes())]
+    return "\n".join(lines) + "\n"
+
+
+def _explained(names: Iterable[str]) -> list[str]:
+    """A table of quantities with their symbols and meanings."""
+    rows = (VOCABULARY[name] for name in names)
+    head = ["| symbol | quantity | unit | meaning |", "|---|---|---|---|"]
+    return [*head, *(f"| ${q.symbol}$ | `{q.name}` | {_unit(q)} | {q.meaning} |" for q in rows)]
+
+
+_PLAIN = ["---", '"og:image": _static/mark.png', "---"]  # a page of a list needs no preview card of its own
+
+
+def _title(module: ModuleType) -> str:
+    return part(module).replace("_", " ").capitalize().replace("Api", "API")
+
+
+def _page(module: ModuleType) -> str:
+    return f"equations/{part(module)}.md"
+
+
+def _intro(module: ModuleType) -> str:
+    return (module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _unit(q: Quantity) -> str:
+    return q.unit.replace("**2", "²") or "1"
+
+
+def equations_of(module: ModuleType, shown: set[str]) -> str:
+    """The page of one part: its equations, and the quantities that are explained with them."""
+    lines = [*_PLAIN, f"# {_title(module)}: equations and symbols", "", _intro(module), "", "## Equations", ""]
+    for made in equations(module):
+        lines += _equation(made, shown)
+    lines += ["## Symbols", "", *_explained(name for name, home in homes().items() if home is module)]
     return "\n".join(lines) + "\n"
 
 
@@ -84,23 +147,35 @@ def sources() -> str:
 
 
 def tables() -> str:
-    """The page of data: each table with what its columns mean, and its rows with their sources."""
+    """The index of data: each table with what it holds, and its file."""
     lines = [
         "# Data", "",
         "Every number that the book computes with is a cell of one of these tables, and every cell has a source. They",
-        "are plain CSV files, described by one [Data Package](https://datapackage.org); the build validates them.", "",
+        "are plain CSV files, described by one [Data Package](https://datapackage.org); the build validates them. Each",
+        "table has a page with its rows, their sources, and what its columns mean.", "",
+        "| table | rows | columns | file |", "|---|---:|---:|---|",
     ]  # fmt: skip
-    for name, about in data.package().items():
-        frame = data.table(name)
-        lines += [
-            f"(table-{name})=", f"## {about.title}", "", f"{about.description} {_count(frame)}",
-            f"{{download}}`{about.path.name} </data/{about.path.name}>`", "",
-            *_rows(about, _newest(frame)), "",
-            "```{dropdown} What the columns mean", "| column | meaning | unit | quantity |", "|---|---|---|---|",
-            *(f"| `{f.name}` | {f.description} | {f.unit} | {f.quantity} |" for f in about.fields.values()),
-            "```", "",
-        ]  # fmt: skip
-    return "\n".join(lines)
+    lines += [
+        f"| [{about.title}](#table-{name}) | {len(data.table(name)):,d} | {len(about.fields)} | {_file(about)} |"
+        for name, about in data.package().items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _file(about: data.Table) -> str:
+    return f"{{download}}`{about.path.name} </data/{about.path.name}>`"
+
+
+def table(name: str, about: data.Table) -> str:
+    """The page of one table: its rows with their sources, and what its columns mean."""
+    frame = data.table(name)
+    lines = [
+        *_PLAIN, f"(table-{name})=", f"# {about.title}", "", f"{about.description} {_count(frame)} {_file(about)}", "",
+        *_rows(about, _newest(frame)), "",
+        "## What the columns mean", "", "| column | meaning | unit | quantity |", "|---|---|---|---|",
+        *(f"| `{f.name}` | {f.description} | {f.unit} | {f.quantity} |" for f in about.fields.values()),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 _HIDDEN = ("note", "checked_on", "date")

@@ -61,12 +61,11 @@ def drawn(grid: Grid, shown: Sequence[str]) -> str:
         raise NothingToDrawError(f"more than {LINES} lines in one panel cannot be told apart; the table has them all")
     text = figures.svg(figure, "grid", _alt(grid, varied, values))
     light, dark = colors()
-    alone = text.replace(">", ">" + _ALONE.format(light=light, dark=dark), 1)
-    return alone if 'xmlns="' in alone else alone.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return text.replace(">", ">" + _ALONE.format(light=light, dark=dark), 1)
 
 
 def _results(grid: Grid, shown: Sequence[str]) -> list[str]:
-    """The results to show: those named, else the numbers of the takeaway that vary, else any that vary."""
+    """The results to show: those named, else what varies: quantities of the takeaway, its other numbers, or any."""
     known = grid.results()
     for name in shown:
         if name not in known:
@@ -76,7 +75,8 @@ def _results(grid: Grid, shown: Sequence[str]) -> list[str]:
         raise InputError(f"--show {wrong[0]}: it is no number")
     varying = [name for name in numbers if np.nanmin(_values(grid, name)) < np.nanmax(_values(grid, name))]
     headlines = [name for name in varying if any(_said(grid, name, "headline"))]
-    return list(shown) or (headlines or varying)[:PANELS]
+    known_quantities = [name for name in headlines if name in VOCABULARY]
+    return list(shown) or (known_quantities or headlines or varying)[:PANELS]
 
 
 def _said(grid: Grid, name: str, what: str) -> list[Any]:

@@ -87,6 +87,9 @@ def predict(rows: pd.DataFrame, progress: bool = False) -> pd.DataFrame:
 def _predicted(unique: pd.DataFrame) -> pd.DataFrame:
     """All columns but the id, for rows that differ."""
     parsed = configs.parse(unique).reset_index(drop=True)
+    if (parsed["reason"] != "").all():
+        nothing = dict.fromkeys(("predicted", "low90", "high90"), np.nan)
+        return parsed[["reason"]].assign(**nothing, limit="", note="")[list(OUTPUT[1:])]
     rows = Rows(parsed)
     constants = calibration.committed().constants(rows)
     value = rows.predict(constants)

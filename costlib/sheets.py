@@ -129,10 +129,10 @@ def doubtful(path: Path, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     names, rows = read(path)
     forms = [(_FORMS[types[name]],) if types.get(name) in _FORMS else _PLAIN for name in names]
     for line, cells in rows:
-        for name, text, allowed in zip(names, cells, forms, strict=False):
-            wrong = text and next((words for words, fits in allowed if not fits(text)), "")
+        for name, cell, allowed in zip(names, cells, forms, strict=False):
+            wrong = cell and next((words for words, fits in allowed if not fits(cell)), "")
             if wrong:
-                yield f"line {line}, field {name}", f"{text[:60]!r} must be {wrong}"
+                yield f"line {line}, field {name}", f"{cell[:60]!r} must be {wrong}"
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -147,14 +147,19 @@ def harmless(text: str) -> str:
     return f"'{text}" if re.match(FORMULA, text) and not re.fullmatch(NUMBER, text) else text
 
 
-def write(frame: pd.DataFrame, path: Path, **form: str) -> None:
-    """Write a table as CSV, texts `harmless`; `form` is for `pandas.DataFrame.to_csv`.
+def text(frame: pd.DataFrame, **form: str) -> str:
+    """A table as the text of a CSV file, its texts `harmless`; `form` is for `pandas.DataFrame.to_csv`.
 
-    Raises InputError when the file cannot be written.
+    A carriage return, which pandas would leave bare, so that it began a row, becomes a line feed in quotes.
     """
-    safe = frame.map(lambda each: harmless(each) if isinstance(each, str) else each)
+    safe = frame.map(lambda each: harmless(re.sub("\r\n?", "\n", each)) if isinstance(each, str) else each)
+    return safe.to_csv(index=False, lineterminator="\n", **form)
+
+
+def write(frame: pd.DataFrame, path: Path, **form: str) -> None:
+    """Write a table as CSV, as `text` has it. Raises InputError when the file cannot be written."""
     try:
-        safe.to_csv(path, index=False, lineterminator="\n", **form)
+        path.write_text(text(frame, **form), "utf-8", newline="")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be written: {_why(error)}") from error
 

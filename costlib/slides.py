@@ -101,7 +101,7 @@ def slides(chapter: Chapter) -> list[Slide]:
 
     for element in _parts(chapter.article):
         kinds = set(element.get("class", ()))
-        if element.name in ("h2", "figure") or kinds & {*BOXES}:
+        if element.name in ("h2", "figure") or kinds & {*BOXES, "check"}:
             tell_equations()
         if element.name == "h2":
             section, prose = words(element), []
@@ -110,6 +110,8 @@ def slides(chapter: Chapter) -> list[Slide]:
             prose.clear()
         elif "math" in kinds:
             equations.append(_equation(element))
+        elif "check" in kinds:
+            made.append(_question(element))
         elif kinds & {*BOXES}:
             made.append(Slide(words(element.select_one(".admonition-title")), _content(element), prose.copy(), "box"))
             prose.clear()
@@ -120,7 +122,7 @@ def slides(chapter: Chapter) -> list[Slide]:
 
 def _parts(article: Tag) -> Iterator[Tag]:
     """What a deck takes of a page: headings, figures, numbered equations, boxes, and the paragraphs between them."""
-    boxes = ", ".join(f".{name}" for name in BOXES)
+    boxes = ", ".join(f".{name}" for name in (*BOXES, "check"))
     inside = ("admonition", "exercise", "solution")
     for element in article.select(f"h2, figure:has(svg), div.math:has(.eqno), {boxes}, p"):
         if element.name == "p" and (element.find_parent(["figcaption", "td", "th", "li", "dd", "details", "summary"])):
@@ -152,6 +154,15 @@ def _equation(block: Tag) -> str:
     )
 
 
+def _question(check: Tag) -> Slide:
+    """A question with its answers; which is right, and what leads to the wrong ones, is for the speaker."""
+    options = chapters.choices(check)
+    listed = "".join(f"<li>{_plain(each.text)}</li>" for each in options)
+    asked = "".join(f"<p>{_inner(each)}</p>" for each in check.select(":scope > p:not(.admonition-title)"))
+    notes = [f"<p>{each.letter}: {_plain(each.reply)}</p>" for each in options]
+    return Slide(words(check.select_one(".admonition-title")), f'{asked}<ol class="choices">{listed}</ol>', notes)
+
+
 def _exercises(article: Tag) -> Iterator[Slide]:
     """The exercises, some on a slide; their solutions are for the speaker."""
     found = article.select("div.exercise")
@@ -176,8 +187,13 @@ def _content(box: Tag) -> str:
 
 
 def _inner(element: Tag) -> str:
-    """The inside of an element without links and citations, which lead nowhere from a slide."""
-    html = re.sub(r'<span class="bibtex-citation".*?</span>', "", element.decode_contents(), flags=re.DOTALL)
+    """The inside of an element, for a slide."""
+    return _plain(element.decode_contents())
+
+
+def _plain(html: str) -> str:
+    """HTML without links and citations, which lead nowhere from a slide."""
+    html = re.sub(r'<span class="bibtex-citation".*?</span>', "", html, flags=re.DOTALL)
     html = re.sub(r"</?a\b[^>]*>", "", html)
     return re.sub(r'\s(?:id|class)="[^"]*"', "", html).strip()
 

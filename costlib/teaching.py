@@ -25,7 +25,7 @@ class Part:
         known = {each.title: each for each in lesson.sections}
         for title in self.sections:
             if title not in known:
-                raise InputError(f"the plan wants {title!r} of {self.chapter}{near(title, known)}")
+                raise InputError(f"the plan wants {title!r} of {self.chapter}{near(title, filter(None, known))}")
         return [known[title] for title in self.sections] or list(lesson.sections)
 
 
@@ -180,7 +180,7 @@ _HOW_TO = """\
 ## With other numbers
 
 A class learns most from its own case. `make book SCENARIO=name` builds all pages with the parameters of
-`notebooks/scenarios/name.yml`; `costlib run decision -p tokens_per_month=5e9` runs one chapter, and `-p
-vintage=article` with the article's inputs. Every sentence, question, wrong answer and solution follows, so that two groups
-with two scenarios can compare what they found. What prices of another day would change: `costlib prices diff`.
+`notebooks/scenarios/name.yml`. One chapter runs by `costlib run decision -p tokens_per_month=5e9`, and with the
+article's inputs by `-p vintage=article`. Every sentence, question, wrong answer and solution follows, so that two
+groups with two scenarios can compare what they found. What prices of another day would change: `costlib prices diff`.
 """

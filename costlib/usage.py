@@ -190,7 +190,8 @@ def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
 def _whole(name: str) -> str:
     """SQL for a count of tokens: a whole number, or NULL where the text is none."""
     number = f"try_cast({name} AS DOUBLE)"
-    sound = f"regexp_full_match({name}, {text(sheets.NUMBER)}) AND isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15"
+    whole = f"isfinite({number}) AND {number} = floor({number}) AND abs({number}) < 9e15"
+    sound = f"regexp_full_match({name}, {text(sheets.NUMBER)}) AND {whole}"
     return f"CASE WHEN {sound} THEN {number}::BIGINT END"
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
@@ -18,12 +18,16 @@ from costlib import data
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
-def results(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result | None]]:
+def results(
+    work: Callable[[Item], Result], items: Sequence[Item], modules: Iterable[str] = ()
+) -> Iterator[tuple[Item, Result | None]]:
     """What `work` returns for each of `items`, as they are done; None where a process was ended from outside.
 
-    Who stops asking, or is interrupted, ends the processes that are at work. They end too when this one is killed.
+    `modules` (``costlib/data.py`` and so on) are what the items import, which is then imported once. Who stops asking,
+    or is interrupted, ends the processes that are at work. They end too when this one is killed.
     """
-    _import_all()
+    if items:
+        _import(modules)
     fork, waiting, running = multiprocessing.get_context("fork"), list(items), {}
     try:
         while waiting or running:
@@ -49,10 +53,11 @@ def results(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[t
             process.join()
 
 
-def _import_all() -> None:
-    """Import all of costlib, so that no child must."""
-    for module in sorted((data.ROOT / "costlib").rglob("*.py")):
-        importlib.import_module(".".join(module.relative_to(data.ROOT).with_suffix("").parts).removesuffix(".__init__"))
+def _import(modules: Iterable[str]) -> None:
+    """Import what runs notebooks and `modules`, so that no child must."""
+    importlib.import_module("papermill")
+    for module in ("costlib/engine.py", *sorted(modules)):
+        importlib.import_module(module.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
 
 
 def _child(work: Callable[[Item], Result], item: Item, report: Connection, parent: int) -> None:

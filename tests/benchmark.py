@@ -1,16 +1,21 @@
 """How fast the compiled equations are, and the pricing of a usage log, as ratios to baselines of the same run.
 
-Run with `make bench`. The baselines of the equations are a scalar Python loop over the same equations, and the time to
-copy the chain's inputs and outputs in memory on as many threads, which no computation that reads and writes them can
-undercut. A Sobol run of a million evaluations (indices with intervals, models and GPUs drawn) is measured against the
-evaluations alone, and against SALib's sampling and analysis of as many, which evaluate nothing. The baseline of the log
-is the least that plain Python does with the same file.
+Run with `make bench`. Builds of the book are measured by `tests/bench_builds.py`, against plain jupyter-book. The
+baselines of the equations are a scalar Python loop over the same equations, and the time to copy the chain's inputs and
+outputs in memory on as many threads, which no computation that reads and writes them can undercut. A Sobol run of a
+million evaluations (indices with intervals, models and GPUs drawn) is measured against the evaluations alone, and
+against SALib's sampling and analysis of as many, which evaluate nothing. The baseline of the log is the least that
+plain Python does with the same file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
+import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -25,6 +30,7 @@ from SALib.analyze import sobol as salib_analysis
 from SALib.sample import sobol as salib_sample
 
 from costlib import drivers, economics, sensitivity, sweep, usage
+from tests import bench_builds
 
 SCENARIOS = 4_000_000
 LOOPED = 2_000
@@ -122,8 +128,8 @@ def priced() -> tuple[float, float]:
         return checked, best(lambda: summed(path), repeats=2)
 
 
-def main() -> None:
-    """Measure, and print one table."""
+def compiled() -> None:
+    """Measure the compiled equations and what is computed with them."""
     random = np.random.default_rng(0)
     lengths = {"input_tokens": 2000, "output_tokens": 500}
     demand = {"demand_tokens_per_second": 1e4}
@@ -143,7 +149,6 @@ def main() -> None:
 
     rate, copies, single = SCENARIOS / swept / 1e6, SCENARIOS / copied / 1e6, 1 / looped / 1e6
     steps = chain.source.count(" = ")
-    print(f"{date.today()}, {platform.machine()}, Python {sys.version.split()[0]}, numpy {np.__version__}")
     print(f"chain: {steps} lines, {len(arrays)} arrays in, {len(TARGETS)} out, {SCENARIOS:,} scenarios")
     print(f"compiled, all cores   {rate:8.1f} million scenarios per second")
     print(f"scalar Python loop    {single:8.4f} million; the compiled chain is {rate / single:,.0f} times as fast")
@@ -186,5 +191,39 @@ def configurations(copied: float) -> None:
     )
 
 
+def where() -> str:
+    """The day and the machine, as far as they say what the figures mean."""
+    named = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{date.today()}; {os.cpu_count()} cores of {named[1] if named else platform.machine()}, {memory:.0f} GiB; "
+        f"Python {sys.version.split()[0]}, numpy {np.__version__}; "
+        f"{os.getloadavg()[2]:.1f} processes waited for a core in the quarter of an hour before"
+    )
+
+
+RECORD = Path(__file__).resolve().parents[1] / "book" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+What `make bench RECORD=1` printed. Ratios are to baselines measured in the same run; `tests/benchmark.py` and
+`tests/bench_builds.py` say what these are. No test depends on a time.
+
+```text
+"""
+
+
+def main(record: bool, only_builds: bool) -> None:
+    """Measure and print; with `record` keep it in the repository."""
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told) if record else contextlib.nullcontext():
+        print(where())
+        bench_builds.main(record)
+        if not only_builds:
+            compiled()
+    if record:
+        RECORD.write_text(f"{HEAD}{told.getvalue()}```\n", "utf-8")
+        print(told.getvalue(), end="")
+
+
 if __name__ == "__main__":
-    main()
+    main("--record" in sys.argv, "--builds" in sys.argv)

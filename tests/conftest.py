@@ -18,6 +18,7 @@ import tests.offline.sitecustomize  # noqa: F401  from here on no test reaches a
 from costlib import cases
 
 ROOT = Path(__file__).resolve().parents[1]
+SOUND = ROOT / "_build" / "cache" / "sound.json"
 LEFT_OUT = shutil.ignore_patterns(".venv*", "_build", ".git", "executed", ".*_cache", ".hypothesis")
 COMMAND = "import sys; from costlib.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -26,7 +27,8 @@ OFFLINE = str(ROOT / "tests" / "offline")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (OFFLINE, os.environ.get("PYTHONPATH"))))
 
 hypothesis.settings.register_profile("book", deadline=None, max_examples=100, derandomize=True)
-hypothesis.settings.load_profile("book")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 
 def pytest_collection_modifyitems(items):
@@ -46,13 +48,16 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         shutil.copytree(ROOT, path, ignore=LEFT_OUT)
+        if SOUND.exists():  # of the same data, which need no second check then; other data have other hashes
+            (path / "_build" / "cache").mkdir(parents=True)
+            shutil.copy(SOUND, path / "_build" / "cache")
 
     def python(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:
         """Run Python here, with this copy's costlib and without a network."""
         paths = os.pathsep.join(map(str, (self.path, self.path / "tests" / "offline")))
         return subprocess.run(
             [program, *map(str, arguments)], cwd=self.path, env={**os.environ, "PYTHONPATH": paths}, text=True,
-            capture_output=True, timeout=120,
+            capture_output=True, timeout=600,
         )  # fmt: skip
 
     def costlib(self, *arguments: object, program: str = sys.executable) -> subprocess.CompletedProcess:

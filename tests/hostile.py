@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 # Text that would do something on a page, in a spreadsheet, in a shell, in a path or in a parser.
 HOSTILE = (
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</td></tr></table>", "<!--", "&lt;b&gt;", "&#60;i&#62;",
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</td></tr></table>", "<!--", "&lt;b&gt;", "&#60;i",
     "[x](javascript:alert(1))", "![x](http://example.org/a.png)", "<http://example.org>", "**bold** _it_ ~~no~~",
     "`code` ``two``", "$x^{2}$", "$$\\int$$", r"\input{/etc/passwd}", r"\(x\)", "{{ book }}", "{eval-rst}`x`",
     "{ref}`nowhere`", "{download}`/etc/passwd`", "```{include} /etc/passwd\n```", ":::{raw} html\n<b>x</b>\n:::",
-    "```{eval-rst}\n.. include:: /etc/passwd\n```", "% comment", "+++", "(target)=", "[^1]", "# head", "- item", "1. one",
+    "```{eval-rst}\n.. include:: /etc/passwd\n```", "% comment", "+++", "(target)=", "[^1]", "# head", "- item",
+    "1. one",
     "| a | b |", "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1", "=HYPERLINK(\"http://example.org\")", "=cmd|'/c calc'!A1",
     "＝1+1", "  =1+1", "'; DROP TABLE requests; --", '"; COPY', "../../etc/passwd", "/etc/passwd", "..", ".", "a/b",
     "a\\b", "~", "*.csv", "CON", "%s%n", "{0}", "$(id)", "`id`", "!!python/object/apply:os.system [id]", "&a [*a]",
@@ -20,16 +21,17 @@ HOSTILE = (
     "x" * 5000, "", " ", "\x00", "\x1b[31m", "\x07", "a\nb", "a\rb", "\u2028", "a,b", 'a"b', '"', ";", "|", "a|b",
 )  # fmt: skip
 TEXTS = st.sampled_from(HOSTILE) | st.text(max_size=40)
-DIGITS = {
-    ord(str(digit)): text for text_of in ("٠١٢٣٤٥٦٧٨٩", "０１２３４５６７８９") for digit, text in enumerate(text_of)
-}
 _STYLES = (
     "{0}", "{0:,}", "{0}.0", "{0:.2e}", "{0},5", "{0}.000", "{0}.000,5", "{0}%", "${0}", "{0} USD", "€{0}", "{0:_}",
-    "0{0}", "00{0}", "0x{0}", "{0}/2", "1:{0}", "{0} {0}", "1 {0:03}", "1\xa0{0:03}", "1'{0:03}", "-{0}", "--{0}", "+{0}",
+    "0{0}", "00{0}", "0x{0}", "{0}/2", "1:{0}", "{0} {0}", "1 {0:03}", "1\xa0{0:03}", "1'{0:03}", "-{0}", "--{0}",
+    "+{0}",
     "({0})", "{0}-", "{0}e400", "{0}e-400", "{0}e", "e{0}", "{0}..5", "{0}.", ".{0}", "~{0}", "<{0}", "{0}k", "{0} M",
-    "{0}b", "{0}±1", "{0}²", " {0} ", "\t{0}", '"{0}"', "{0}\x00", "{0}\n", "{0}j", "{0}n", "{0}L", "{0}d", "{0} tokens",
-    "1,{0:03}", "1,{0:02}", "1.{0:03}", "{0};5", "−{0}", "{0}e3", "１{0}", "٣", "½", "Ⅻ", "一", "nan", "NaN", "-nan", "inf",
-    "-Infinity", "INF", ".inf", ".nan", "NA", "N/A", "null", "None", "#REF!", "1e400", "9" * 400, "9" * 5000, "0" * 5000,
+    "{0}b", "{0}±1", "{0}²", " {0} ", "\t{0}", '"{0}"', "{0}\x00", "{0}\n", "{0}j", "{0}n", "{0}L", "{0}d",
+    "{0} tokens",
+    "1,{0:03}", "1,{0:02}", "1.{0:03}", "{0};5", "−{0}", "{0}e3", "１{0}", "٣", "½", "Ⅻ", "一", "nan", "NaN", "-nan",
+    "inf",
+    "-Infinity", "INF", ".inf", ".nan", "NA", "N/A", "null", "None", "#REF!", "1e400", "9" * 400, "9" * 5000,
+    "0" * 5000,
     "0e999999999", "1e999999999", "", "TRUE", "yes", "2026-11-01",
 )  # fmt: skip
 

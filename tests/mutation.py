@@ -1,6 +1,6 @@
 """Mutation testing of the models and of the data: change one thing in their code, and see whether a test notices.
 
-Run by ``make mutation``, or ``make mutation SAMPLE=300`` for a seeded sample. Mutants are cosmic-ray's, and two of our
+Run by ``make mutation``, or with ``SAMPLE=25`` on so many of each module. Mutants are cosmic-ray's, and two of our
 own for the words of equations. What an equation's own example does not notice goes to a process of its own, forked from
 one that has loaded everything but this project; there the changed module is imported and the tests that are about
 it run up to the first that fails. Results are kept, so that a run that was interrupted goes on; survivors run again.
@@ -291,39 +291,42 @@ def reasons() -> dict[tuple[str, str, str], str]:
 
 
 def main(sample: int | None) -> int:
-    """Judge all mutants, or a seeded sample. Returns 1 when too few are noticed, or when a survivor has no reason."""
-    every = [mutant for path in (*MODELS, *OTHERS) for mutant in mutants(path)]
-    chosen = random.Random(SEED).sample(every, sample) if sample else every
-    print(f"{len(chosen)} of {len(every)} mutants", file=sys.stderr)
+    """Judge all mutants, or a seeded `sample` of each module. Returns 1 for too few noticed or one with no reason."""
+    every = {path: list(mutants(path)) for path in (*MODELS, *OTHERS)}
+    chosen = [
+        mutant
+        for each in every.values()
+        for mutant in random.Random(SEED).sample(each, min(sample or len(each), len(each)))
+    ]
+    print(f"{len(chosen)} of {sum(map(len, every.values()))} mutants", file=sys.stderr)
     KEPT.parent.mkdir(exist_ok=True)
-    found, models = known(), set(MODELS)
     load_all()
+    found = known()
     todo = [mutant for mutant in chosen if mutant.key not in found]
     random.Random(SEED).shuffle(todo)  # so that a run that is cut short has seen something of everything
-    of_models = [mutant for mutant in todo if mutant.path in models]
-    left = set(judged(of_models, found, noticed_by_examples)) | set(todo) - set(of_models)
+    of_models = [mutant for mutant in todo if mutant.path in MODELS]
+    left = {*judged(of_models, found, noticed_by_examples), *todo} - {each for each in of_models if each.key in found}
     forget_own()
     for module in sorted({mutant.module for mutant in left}):
         if in_child(lambda module=module: run_tests(module), SECONDS["tests"]):
             raise SystemExit(f"the tests about {module} fail without any change")
-    left = judged([mutant for mutant in todo if mutant in left], found, noticed_by_tests)
-    return told(chosen, left)
+    return told(every, chosen, judged([mutant for mutant in todo if mutant in left], found, noticed_by_tests))
 
 
-def told(chosen: list[Mutant], left: list[Mutant]) -> int:
-    """Print how many of each module were noticed, and the survivors that have no reason."""
-    total, survived = (Counter(mutant.module for mutant in each) for each in (chosen, left))
-    for module, count in sorted(total.items()):
-        print(f"{module:28} {count - survived[module]:5} of {count:5} noticed, {1 - survived[module] / count:.1%}")
-    share, why = 1 - len(left) / len(chosen), reasons()
+def told(every: Mapping[Path, list[Mutant]], chosen: list[Mutant], left: list[Mutant]) -> int:
+    """Print how many of each module were noticed, what share of all that makes, and survivors that have no reason."""
+    total, survived = (Counter(mutant.path for mutant in each) for each in (chosen, left))
+    for path, count in total.items():
+        name, noticed = path.relative_to(ROOT), count - survived[path]
+        print(f"{name!s:30} {noticed:4} of {count:4} noticed, {noticed / count:6.1%}; {len(every[path])} in all")
+    weighted = sum(len(each) * (1 - survived[path] / total[path]) for path, each in every.items())
+    share, why = weighted / sum(map(len, every.values())), reasons()
     new = [(mutant, change) for mutant in left if (mutant.module, *(change := mutant.change())) not in why]
-    print(
-        f"{'all':28} {len(chosen) - len(left):5} of {len(chosen):5} noticed, {share:.1%}; {len(new)} without a reason"
-    )
+    print(f"modules by their size: {share:.1%} noticed; {len(left)} survive, {len(new)} of them without a reason")
     for mutant, (before, after) in new:
         print(f"{mutant.module}: {mutant.operator} {mutant.occurrence}\n  - {before}\n  + {after}")
     return int(share < WANTED or bool(new))
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1] else None))
+    sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else None))

@@ -120,11 +120,18 @@ class Vendored:
     licence: str
     why: str
     sha256: str
+    text: str = "LICENSE"
+    files: str = "**/*"  # a pattern, where a folder holds several works
+
+    def paths(self) -> list[Path]:
+        """Its files, the text of its licence among them."""
+        found = {each for each in self.folder.glob(self.files) if each.is_file() and each.name != "origin.yaml"}
+        return sorted(found | {self.folder / self.text})
 
     def digest(self) -> str:
-        """The hash of all its files and their names, but for the origin itself."""
+        """The hash of all its files and their names."""
         found = hashlib.sha256()
-        for path in sorted(each for each in self.folder.rglob("*") if each.is_file() and each.name != "origin.yaml"):
+        for path in self.paths():
             found.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + path.read_bytes())
         return found.hexdigest()
 
@@ -132,7 +139,8 @@ class Vendored:
 def vendored() -> list[Vendored]:
     """What is vendored. Raises FileNotFoundError for a folder that does not say where it is from."""
     folders = sorted(each for each in VENDOR.iterdir() if each.is_dir())
-    return [Vendored(each, **yaml.safe_load((each / "origin.yaml").read_text("utf-8"))) for each in folders]
+    told = {each: yaml.safe_load((each / "origin.yaml").read_text("utf-8")) for each in folders}
+    return [Vendored(folder, **work) for folder, works in told.items() for work in works]
 
 
 def names() -> list[str]:
@@ -172,16 +180,16 @@ def sbom() -> dict:
     made["components"] += [
         {
             "type": "library",
-            "bom-ref": f"vendored-{each.folder.name}",
+            "bom-ref": f"vendored-{each.package}",
             "name": each.package.rpartition("/")[2],
             "version": each.version,
-            "purl": f"pkg:{each.package}@{each.version}",
+            "purl": f"pkg:{each.package.replace('@', '%40')}@{each.version}",
             "licenses": [{"expression": each.licence}],
             "properties": [{"name": "sha256 of the vendored files", "value": each.sha256}],
         }
         for each in vendored()
     ]
-    made["dependencies"] += [{"ref": f"vendored-{each.folder.name}"} for each in vendored()]
+    made["dependencies"] += [{"ref": f"vendored-{each.package}"} for each in vendored()]
     return made
 
 

@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from costlib import cases, execute, files
+from costlib import cases, execute
 from costlib.book import parameters
 from costlib.errors import InputError
 from costlib.quantities import quantity
@@ -117,7 +117,7 @@ def test_a_failing_notebook_is_named_with_its_cell_and_its_error(runs):
     done = runs["failing"].done
     assert done.returncode == 1
     assert re.search(r"notebooks/broken.ipynb, cell 3.*: ValueError: the roof has fallen", done.stderr)
-    assert BROKEN in done.stderr
+    assert BROKEN in done.stderr and "\nParameters: batch=3\n" in done.stderr
     assert "Traceback (most recent call last):\n  File" not in done.stderr
 
 
@@ -160,57 +160,6 @@ def test_the_copy_under_test_computes_with_its_own_library(runs):
     project = runs["other"].project
     done = project.python("-c", "import costlib, costlib.data as d; print(costlib.__file__); print(d.ROOT)")
     assert done.stdout.splitlines() == [str(project.path / "costlib" / "__init__.py"), str(project.path)]
-
-
-# --- publishing -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folders(tmp_path):
-    new, old = tmp_path / "scratch" / "new", tmp_path / "site" / "html"
-    for folder, text in ((new, "new"), (old, "old")):
-        folder.mkdir(parents=True)
-        (folder / "index.html").write_text(text)
-    return new, old
-
-
-def test_publishing_replaces_the_old_folder_by_the_new_one(folders):
-    new, old = folders
-    (old / "page that is gone").write_text("")
-    files.publish(new, old)
-    assert [path.name for path in old.iterdir()] == ["index.html"]
-    assert (old / "index.html").read_text() == "new"
-    assert [path.name for path in old.parent.iterdir()] == ["html"]
-
-
-def test_publishing_needs_no_old_folder(tmp_path, folders):
-    new, _ = folders
-    files.publish(new, tmp_path / "deep" / "er" / "html")
-    assert (tmp_path / "deep" / "er" / "html" / "index.html").read_text() == "new"
-
-
-def test_when_the_new_folder_cannot_be_put_in_place_the_old_one_is_put_back(folders, monkeypatch):
-    new, old = folders
-    rename = type(new).rename
-
-    def failing(self, target):
-        if self == new:
-            raise OSError("no space left on device")
-        return rename(self, target)
-
-    monkeypatch.setattr(type(new), "rename", failing)
-    with pytest.raises(OSError, match="no space left"):
-        files.publish(new, old)
-    assert (old / "index.html").read_text() == "old"
-    assert (new / "index.html").read_text() == "new"
-    assert [path.name for path in old.parent.iterdir()] == ["html"]
-
-
-def test_a_new_folder_that_is_not_there_leaves_the_old_one(folders, tmp_path):
-    _, old = folders
-    with pytest.raises(OSError, match="nowhere"):
-        files.publish(tmp_path / "nowhere", old)
-    assert (old / "index.html").read_text() == "old"
 
 
 @pytest.mark.parametrize(

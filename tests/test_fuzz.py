@@ -8,17 +8,20 @@ import io
 import math
 import re
 
+import docutils.core
 import pandas as pd
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from myst_parser import docutils_
 
-from costlib import book, cases, configs, execute, predict, price_list, quotes, sheets, values
+from costlib import book, cases, configs, execute, predict, price_list, quotes, sheets, usage, values
 from costlib.errors import InputError
 from tests import hostile
 
-# An outcome that takes long to find out is looked at for several changed cells at once.
-SLOW = settings(max_examples=max(settings.default.max_examples // 10, 20))
+ASKED = settings.default.max_examples
+SLOW = settings(max_examples=ASKED if ASKED > 1000 else ASKED // 5)  # for what takes long to find out
+MANY = settings(max_examples=ASKED // 10)  # for files with ten changed rows each
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +225,11 @@ FIELDS = {
 
 
 def tolerantly(text):
-    """The numbers that somebody may read in a text with a unit, with groups of thousands, or with k and M."""
-    low = text.lower().strip().lstrip("~≈")
-    found = re.match(r"([-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+)\s*([km]\b)?", low, re.ASCII)
-    return float(re.sub("[,_]", "", found[1])) * {"k": 1e3, "m": 1e6}.get(found[2], 1) if found else math.nan
+    """The one number that somebody reads among words, with groups of thousands, or with k and M; else nan."""
+    plain = r"([-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+)\s*([km]\b)?"
+    found = re.findall(plain, re.sub(r"\(.*\)", "", text.lower()), re.ASCII)
+    one = found[0] if len(found) == 1 else ("nan", "")
+    return float(re.sub("[,_]", "", one[0])) * {"k": 1e3, "m": 1e6}.get(one[1], 1)
 
 
 @given(st.sampled_from(sorted(FIELDS)), hostile.CELLS)
@@ -239,11 +243,12 @@ def test_a_number_of_a_row_is_read_as_people_do_or_the_row_says_why_not(field, t
     head, row = csv.reader(io.StringIO(ROWS))
     row[head.index(field)] = text
     found = configs.parse(pd.DataFrame([row], columns=head)).iloc[0]
+    assert found["metric"] == row[-1]
     if not found["reason"] and text.strip().lower() not in configs.UNSAID | {""} and found["load"] == "batch":
         assert found[FIELDS[field]] == pytest.approx(tolerantly(text)) or found["note"], (text, found[FIELDS[field]])
 
 
-@SLOW
+@MANY
 @given(st.lists(st.tuples(st.sampled_from(range(11)), hostile.CELLS), min_size=10, max_size=10))
 def test_every_row_to_predict_gives_a_value_or_a_reason(folder, changes):
     head, row = csv.reader(io.StringIO(ROWS))
@@ -271,26 +276,123 @@ def test_a_broken_file_of_rows_is_told_or_read(folder, raw):
     assert "rows.csv" in said if said else set(configs.NEEDED) <= set(found.columns)
 
 
+def test_a_file_whose_rows_all_say_nothing_gives_reasons():
+    rows = pd.DataFrame([{"id": "a", "model": "?", "gpu": "?", "metric": "?"}])
+    found = predict.predict(rows)
+    assert list(found.columns) == list(predict.OUTPUT) and found["reason"][0] and pd.isna(found["predicted"][0])
+
+
+# --- usage logs ------------------------------------------------------------------------------------------------------
+
+NAMES = ("provider.name", "response.model", "usage.input_tokens", "usage.output_tokens")
+LOG = f"""startTimeUnixNano,{",".join(f"gen_ai.{name}" for name in NAMES)},user.id,service.name
+2026-06-05,openai,gpt-4.1,1000,200,ann,chat
+"""
+COUNTS = {3: "input", 4: "output"}
+
+
+@MANY
+@given(st.lists(st.tuples(st.sampled_from(range(7)), hostile.CELLS), min_size=10, max_size=10))
+@example([(0, "infinity"), (0, "9" * 19), (0, "1780650000000000"), (3, "1_000"), (3, "1,000"), (5, "=1+1"), (6, "<b>")])
+def test_a_row_of_a_log_is_priced_as_it_stands_or_counted_with_a_reason(folder, changes):
+    head, row = csv.reader(io.StringIO(LOG))
+    rows = [row, *([text if place == at else cell for place, cell in enumerate(row)] for at, text in changes)]
+    path = folder / "log.csv"
+    path.write_bytes(hostile.csv_text([head, *rows]).encode("utf-8", "surrogatepass"))
+    log, said = outcome(usage.read, path)
+    if said:
+        assert "log.csv" in said
+        return
+    found = log.query('SELECT "row", reason, input, output, time, "user", product, pico FROM requests ORDER BY "row"')
+    assert len(found) + log.ignored == len(rows)
+    for number, reason, *counts, time, user, product, pico in found:
+        given_row = rows[number - 1]
+        assert (reason is None) == (pico is not None)
+        if reason is None:
+            assert [float(count) for count in counts] == [hostile.as_read(given_row[at].strip(" ")) for at in COUNTS]
+            assert str(time.date()) == given_row[0].strip(" ")[:10] or given_row[0].strip().isdigit()
+            assert (user, product) == tuple(cell.strip(" ") or usage.NONE for cell in given_row[5:])
+    assert log.total == sum(pico or 0 for *_, pico in found)
+    for written_file in log.write(folder / "out"):
+        assert_harmless(written_file)
+
+
+OTLP = (
+    '{"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "chat"}}]},'
+    '\n"scopeSpans": [{"spans": [{"traceId": "t", "spanId": "s", "startTimeUnixNano": "1780650000000000000", '
+    '"attributes": [{"key": "gen_ai.response.model", "value": {"stringValue": "gpt-4.1"}},'
+    '\n{"key": "gen_ai.usage.input_tokens", "value": {"intValue": "1000"}},'
+    '\n{"key": "gen_ai.usage.output_tokens", "value": {"intValue": "200"}}]}]}]}]}\n'
+)
+
+
+@SLOW
+@given(hostile.files(LOG).map(lambda raw: ("log.csv", raw)) | hostile.files(OTLP).map(lambda raw: ("log.json", raw)))
+@example(("log.json", b"[" * 100_000))
+@example(("log.json", b'{"a":' * 5_000 + b"1" + b"}" * 5_000))
+@example(("log.parquet", b"PAR1\x00PAR1"))
+@example(("log.csv", LOG.replace("user.id", "gen_ai.usage.input_tokens").encode()))
+def test_a_broken_log_is_told_or_read(folder, made):
+    path = folder / made[0]
+    path.write_bytes(made[1])
+    log, said = outcome(usage.read, path)
+    assert made[0] in said if said else log.rows
+
+
+def test_a_log_with_a_pattern_for_a_name_is_that_file_alone(folder):
+    for name in ("a*.csv", "ab.csv", "a[b].csv", "a?.csv"):
+        (folder / name).write_text(LOG)
+    assert [usage.read(folder / name).rows for name in ("a*.csv", "a[b].csv", "a?.csv")] == [1, 1, 1]
+
+
 # --- what is written and shown ---------------------------------------------------------------------------------------
+
+
+def written(path):
+    return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))
 
 
 def assert_harmless(path):
     """No cell of a CSV file is computed by a spreadsheet, and numbers are numbers."""
-    for row in csv.reader(io.StringIO(path.read_text("utf-8"), newline="")):
+    for row in written(path):
         for cell in row:
             assert cell.lstrip(" \t\r\n")[:1] not in set("=+-@＝＋－＠") - {""} or not math.isnan(hostile.as_read(cell))
             assert cell[:1] not in "\t\r\n" or not cell
 
 
-@given(st.lists(st.tuples(hostile.CELLS, st.floats(allow_nan=False)), min_size=1, max_size=5))
+@given(st.lists(st.tuples(hostile.CELLS, st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=5))
 @example([("-1.5", -1.5)])
 @example([(" =1+1", 0.0)])
 @example([("-inf", 0.0)])
+@example([("a\r=1+1", 0.0)])
 def test_no_cell_that_is_written_is_computed(folder, rows):
     path = folder / "written.csv"
     _, said = outcome(sheets.write, pd.DataFrame(rows, columns=["text", "number"]), path)
     assume(not said)  # a lone surrogate is no text
     assert_harmless(path)
-    back = list(csv.reader(io.StringIO(path.read_text("utf-8"), newline="")))[1:]
-    assert [cell.removeprefix("'") for cell, _ in back] == [text.removeprefix("'") for text, _ in rows]
+    _, *back = written(path)
+    texts = [re.sub("\r\n?", "\n", text) for text, _ in rows]
+    assert [cell.removeprefix("'") for cell, _ in back] == [text.removeprefix("'") for text in texts]
     assert [float(cell) for _, cell in back] == [number for _, number in rows]
+
+
+def shown(text):
+    """The tree of a page that shows `text`, as MyST makes it with the book's extensions."""
+    settings_ = {"myst_enable_extensions": ["colon_fence", "deflist", "dollarmath", "substitution", "tasklist"]}
+    quiet = {"report_level": 5, "halt_level": 5, "warning_stream": None, **settings_}
+    return docutils.core.publish_doctree(text, parser=docutils_.Parser(), settings_overrides=quiet)
+
+
+@given(st.lists(hostile.TEXTS, min_size=3, max_size=3))
+@example(["`", "```{include} /etc/passwd", "<script>"])
+@example(["$x$", r"\input{/etc/passwd}", "{{ book }}"])
+def test_names_from_outside_are_text_on_a_page(texts):
+    """In a sentence, as code, and in a table: nothing but text comes of it, and the same text in other viewers."""
+    sentence, inside, cell = texts
+    row = f"|{book._cell(book.literal(cell))}|c|"
+    page = f"Said: {book.literal(sentence)} and {book.code(inside)}.\n\n|a|b|\n|---|---|\n{row}\n"
+    kinds = {type(node).__name__ for node in shown(page).findall()}
+    plain = {"document", "paragraph", "Text", "literal", "table", "tgroup", "colspec", "thead", "tbody", "row", "entry"}
+    assert kinds <= plain
+    html = book._plain_html(page)
+    assert not re.findall(r"<(?!/?(?:p|code|table|thead|tbody|tr|th|td)[ >])", html)

@@ -4,7 +4,9 @@ The book is taken from $BOOK_HTML, or _build/html. Without a book or a browser t
 """
 
 import functools
+import gzip
 import http.server
+import importlib.util
 import os
 import re
 import shutil
@@ -30,7 +32,10 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-VIEWS = [(theme, width) for theme in ("light", "dark") for width in (360, 1280)]
+VIEWS = [("light", 360), ("dark", 1280)]  # every page; what a theme and a width do hardly depends on one another
+OTHER_VIEWS = [("dark", 360), ("light", 1280)]  # one page of each kind
+KINDS = ("book/index", "book/executed/roofline", "book/executed/sources", "book/executed/data", "search")
+MOST_BYTES = 500_000  # of a first visit, compressed
 
 needs_book = pytest.mark.skipif(not PAGES, reason=NO_BOOK)
 each_page = pytest.mark.parametrize("name", PAGES or [pytest.param("-", marks=pytest.mark.skip(reason=NO_BOOK))])
@@ -70,7 +75,7 @@ def views(site):
         if not program:
             pytest.skip(NO_BROWSER)
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield {view: open_tab(browser, site, *view) for view in VIEWS}
+        yield {view: open_tab(browser, site, *view) for view in (*VIEWS, *OTHER_VIEWS)}
         browser.close()
 
 
@@ -90,11 +95,29 @@ UNNAMED_PICTURES = """() => [...document.querySelectorAll("main img, main svg")]
     .filter(e => !(e.getAttribute("alt") || e.getAttribute("aria-label") || "").trim())
     .map(e => e.outerHTML.slice(0, 120))"""
 
+ALL_SET = "() => !document.querySelector('.math') || document.documentElement.classList.contains('math-set')"
+LAID_OUT = "section { content-visibility: visible !important }"  # a section out of view has no layout to be judged
+FETCHED = "() => performance.getEntriesByType('resource').map(each => each.name)"
+
 RAW_MATHEMATICS = r"""() => {
     const text = document.querySelector("main").cloneNode(true);
     text.querySelectorAll("pre, code, script, .katex").forEach(e => e.remove());
     return (text.textContent.match(/\\[([].{0,40}|\\(frac|text|mathrm)\b.{0,40}/g) || []);
 }"""
+
+
+@functools.cache
+def compressed_bytes(path):
+    """What a host sends for a file: fonts and pictures are compressed already."""
+    data = path.read_bytes()
+    return len(data) if path.suffix in (".woff2", ".png") else len(gzip.compress(data, 6))
+
+
+def weight(tab, site):
+    """The bytes of a first visit to the page that the tab shows: the page, and all that it has fetched."""
+    addresses = {tab.url, *tab.evaluate(FETCHED)}
+    files = {BOOK / unquote(urlsplit(each).path).lstrip("/") for each in addresses if each.startswith(site)}
+    return sum(map(compressed_bytes, files))
 
 
 def faults_of(tab, width):
@@ -123,14 +146,33 @@ def violations(tab, theme):
     return [f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}" for each in found]
 
 
-@each_page
-def test_page_is_accessible_and_whole(name, site, views):
-    faults = []
-    for tab in views.values():
+def faults_in(views, wanted, site, name):
+    """What is wrong with a page in the views that are wanted."""
+    shown = {view: views[view] for view in wanted}
+    for tab in shown.values():
         tab.goto(site + name)
-    tab.wait_for_timeout(400)  # the theme looks for boxes that scroll 300 ms after the mathematics is set
-    for (theme, width), tab in views.items():
+        tab.add_style_tag(content=LAID_OUT)
+    for tab in shown.values():
+        tab.wait_for_function(ALL_SET)
+    tab.wait_for_timeout(400)  # the theme looks for boxes that scroll 300 ms after the page is there
+    faults = []
+    for (theme, width), tab in shown.items():
         faults += [f"{theme} {width}: {each}" for each in [*faults_of(tab, width), *violations(tab, theme)]]
+        if (sent := weight(tab, site)) > MOST_BYTES:
+            faults.append(f"{theme} {width}: a first visit takes {sent / 1000:.0f} kB")
+    return faults
+
+
+@each_page
+def test_page_is_accessible_light_and_whole(name, site, views):
+    faults = faults_in(views, VIEWS, site, name)
+    assert not faults, "\n".join(faults)
+
+
+@needs_book
+@pytest.mark.parametrize("name", KINDS)
+def test_one_page_of_each_kind_is_so_in_the_other_views(name, site, views):
+    faults = faults_in(views, OTHER_VIEWS, site, f"{name}.html")
     assert not faults, "\n".join(faults)
 
 
@@ -187,6 +229,44 @@ def test_first_page_is_found():
     assert re.search(r'http-equiv="Refresh".*url=book/index\.html', (BOOK / "index.html").read_text("utf-8"), re.I)
 
 
+HEADINGS = r"<h[1-6]>.*?</h[1-6]>"
+NUMBERED = r"<(?:caption|figcaption)>(?:(?!</caption>|</figcaption>).)*?caption-number.*?</(?:caption|figcaption)>"
+EQUATIONS = r'<span class="eqno">.*?</span>'
+
+
+@each_page
+def test_headings_figures_tables_and_equations_have_permanent_links(name):
+    article = re.search(r"<article.*?</article>", (BOOK / name).read_text("utf-8"), re.S)
+    named = re.findall("|".join((HEADINGS, NUMBERED, EQUATIONS)), article[0], re.S) if name != "search.html" else []
+    assert named or name == "search.html"
+    assert [each[:100] for each in named if 'class="headerlink"' not in each] == []
+
+
+@each_page
+def test_a_link_to_the_page_shows_its_title_its_words_and_a_picture(name):
+    text = (BOOK / name).read_text("utf-8")
+    tags = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', text))
+    if name == "search.html":
+        return
+    assert tags["og:title"] and tags["og:site_name"] == "What a Token Costs"
+    assert len(tags["og:description"]) > 20
+    assert tags["description"]
+    site = tags["og:url"].removesuffix(name)
+    assert site.startswith("https://") and tags["og:image"].startswith(site)
+    assert (BOOK / tags["og:image"].removeprefix(site)).is_file()
+
+
+@needs_book
+def test_every_table_is_offered_whole():
+    tables = {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")}
+    index = BOOK / "book/executed/data.html"
+    for page in (index, *(BOOK / "book/executed/tables").glob("*.html")):
+        found = [(page.parent / target).resolve() for target in links(page).targets if target.endswith(".csv")]
+        wanted = tables.keys() if page == index else {f"{page.stem}.csv"}
+        assert {path.name for path in found} == wanted
+        assert all(path.read_bytes() == tables[path.name] for path in found)
+
+
 def downloads():
     """Pages that offer a notebook, and the notebook."""
     leads = ((BOOK / name, target) for name in PAGES for target in links(BOOK / name).targets)
@@ -208,6 +288,39 @@ def test_launch_buttons_open_sources():
         sources = {re.search(r"/(notebooks/\w+\.ipynb)$", target)[1] for target in launched}
         assert sources == {f"notebooks/{page.stem}.ipynb"}
         assert (ROOT / sources.pop()).exists()
+
+
+# --- the style sheet --------------------------------------------------------------------------------------------------
+
+
+@each_page
+def test_a_page_waits_for_one_style_sheet_and_no_script(name):
+    head = (BOOK / name).read_text("utf-8").partition("</head>")[0]
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', head)
+    assert [Path(each).name for each in sheets] == [path.name for path in (BOOK / "_static").glob("book.*.css")]
+    assert not re.findall(r"<script (?![^>]*defer)[^>]*src=[^>]*>", head)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (".used{a:b}", ".used{a:b}"),
+        (".unused{a:b}", ""),
+        ("p.used > .unused, div .used{a:b}", "div .used{a:b}"),
+        ("#unused p{a:b}", ""),
+        ("a:not(.unused){a:b}", "a:not(.unused){a:b}"),
+        ("@media print{.unused{a:b}}", ""),
+        ("@media print{.used{a:b}.unused{a:b}}", "@media print{.used{a:b}}"),
+        ("@font-face{src:url(x)}", "@font-face{src:url(x)}"),
+        ("table td{a:b}", "table td{a:b}"),
+    ],
+)
+def test_only_rules_that_can_match_stay(given, kept):
+    tinycss2 = pytest.importorskip("tinycss2")
+    spec = importlib.util.spec_from_file_location("lean_site", ROOT / "book/_ext/lean_site.py")
+    lean_site = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lean_site)
+    assert "".join(lean_site.used(tinycss2.parse_stylesheet(given, True, True), {"used"})) == kept
 
 
 # --- the colors -------------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ def test_the_lock_has_hashes_for_everything():
 def test_only_declared_packages_are_imported(folder):
     modules = {
         "yaml": "pyyaml",
+        "bs4": "beautifulsoup4",
         "IPython": "ipykernel",
         "traitlets": "ipykernel",
         "markdown_it": "jupyter-book",
@@ -177,7 +178,14 @@ def test_a_model_is_definitions_only(name):
 def test_only_pages_and_commands_know_the_notebooks_tools():
     heavy = {"papermill", "nbformat", "IPython", "subprocess"}
     users = {name for name, tree in MODULES.items() if heavy & {each.partition(".")[0] for each in imported(tree)}}
-    assert users <= {"costlib.book", "costlib.engine", "costlib.execute", "costlib.build", "costlib.cli"}
+    assert users <= {
+        "costlib.book",
+        "costlib.engine",
+        "costlib.execute",
+        "costlib.build",
+        "costlib.cli",
+        "costlib.cluster",
+    }
 
 
 OF_THE_READER = {"costlib.logfile"}  # no table of ours

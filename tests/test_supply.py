@@ -82,13 +82,19 @@ def test_a_package_without_a_licence_is_an_error(monkeypatch, tmp_path):
         supply.licence("made")
 
 
-@pytest.mark.parametrize("each", supply.vendored(), ids=lambda each: each.folder.name)
+@pytest.mark.parametrize("each", supply.vendored(), ids=lambda each: each.package)
 def test_what_is_vendored_has_its_licence_beside_it_and_is_what_came_from_there(each):
-    assert (each.folder / "LICENSE").stat().st_size > 500
+    assert (each.folder / each.text).stat().st_size > 500
     assert each.licence in supply.RULES["allowed"] and each.why
     assert each.sha256 == each.digest(), (
         "its files have changed: see that they are those of this version, then write it"
     )
+
+
+def test_no_vendored_file_is_without_an_origin():
+    told = {path for each in supply.vendored() for path in each.paths()}
+    files = {path for path in supply.VENDOR.rglob("*") if path.is_file() and path.name != "origin.yaml"}
+    assert files == told
 
 
 def test_the_mathematics_are_styled_by_the_version_that_sets_them():
@@ -116,7 +122,9 @@ def test_the_bill_of_materials_holds_the_lock_with_its_hashes_and_what_is_vendor
 
     found = {(canonicalize_name(each["name"]), each["version"]): hashes(each) for each in bill["components"]}
     expected = {(pin.name, pin.version): {h.removeprefix("sha256:") for h in pin.hashes} for pin in supply.locked()}
-    expected |= {(each.package.rpartition("/")[2], each.version): set() for each in supply.vendored()}
+    expected |= {
+        (canonicalize_name(each.package.rpartition("/")[2]), each.version): set() for each in supply.vendored()
+    }
     assert found == expected
     assert all(each["licenses"][0]["expression"] for each in bill["components"])
 

@@ -1,12 +1,14 @@
 """What the book offers to those who teach and learn: lessons, questions, exercises, glossary, student notebooks."""
 
 import ast
+import json
 import re
 
 import nbformat
 import pytest
 
-from costlib import book, lessons, pages, questions, teaching
+from costlib import book, lessons, pages, questions, student, teaching
+from costlib.errors import InputError
 from costlib.quantities import VOCABULARY
 from tests.conftest import ROOT
 
@@ -276,3 +278,98 @@ def test_the_glossary_leads_to_equations_that_exist():
     known = {f"def-{made.function.__name__}" for made in pages.every_equation()}
     leads = re.findall(r"<(def-\w+)>", (ROOT / "book" / "glossary.md").read_text("utf-8"))
     assert len(leads) > 10 and set(leads) <= known
+
+
+# --- the page for teachers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("plan", "least", "most"),
+    [(teaching.LECTURE, 60, 90), (teaching.WORKSHOP, 150, 240), (teaching.WEEK, 900, 1500)],
+    ids=lambda each: getattr(each, "title", ""),
+)
+def test_a_plan_takes_as_long_as_its_kind_allows(plan, least, most):
+    minutes = teaching.seconds(part for parts in plan.sittings.values() for part in parts) / 60
+    assert least <= minutes <= most
+
+
+def test_a_course_week_takes_every_chapter_and_no_day_more_than_five_hours():
+    assert sorted(part.chapter for parts in teaching.WEEK.sittings.values() for part in parts) == NAMES
+    assert all(teaching.seconds(parts) <= 5 * 3600 for parts in teaching.WEEK.sittings.values())
+
+
+def test_a_plan_with_a_section_that_is_no_longer_there_is_an_error():
+    with pytest.raises(InputError, match="the plan wants 'The rof: .*' of roofline; did you mean The roof: "):
+        teaching.seconds([teaching.Part("roofline", ("The rof: arithmetic against bandwidth",))])
+
+
+def test_the_page_for_teachers_quotes_questions_times_and_mistakes(tmp_path):
+    for name in NAMES:
+        answers = questions.options("How many?", f"{name}", "So it is.", {"8": "That is twice."})
+        cell = nbformat.v4.new_code_cell(outputs=[
+            nbformat.v4.new_output("display_data", data={"text/markdown": questions.myst("How many?", answers)})
+        ])  # fmt: skip
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    page = teaching.page(tmp_path)
+    assert page.count("| How many? | 8 | That is twice. |") == len(NAMES)
+    whole = lessons.clock(teaching.seconds(teaching.LECTURE.sittings["The lecture"]))
+    assert f"**The lecture**, {whole}" in page and f"In all {whole}, without breaks." in page
+    assert all(f"- {goal}" in page for name in NAMES for goal in lesson(name).goals)
+
+
+# --- student notebooks ------------------------------------------------------------------------------------------------
+
+
+def students(name):
+    """The cells that students get, by name."""
+    source = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
+    return {cell["id"]: "".join(cell["source"]) for cell in student.student(source)["cells"]}
+
+
+@each_chapter
+def test_a_student_gets_the_exercises_and_no_solution(name):
+    given = students(name)
+    solved = [cell for cell in book.cells(name) if "book.solution(" in cell.source or cell.id.startswith("solution")]
+    assert len(solved) >= 3
+    kept = "\n".join(given.values())
+    assert "book.solution" not in kept
+    assert not any(line.strip() in kept for cell in solved for line in cell.source.splitlines() if len(line) > 30)
+    assert kept.count("```{exercise}") == 3
+    for _, label, _ in exercises(name):
+        place = next(each for each, source in given.items() if source == f"Your answer to `{label}`:")
+        assert given[f"{place}-code"].startswith("#")
+
+
+@each_chapter
+def test_what_a_student_keeps_needs_nothing_that_was_taken_away(name):
+    kept = students(name)
+    code = {cell.id: ast.parse(cell.source) for cell in book.cells(name) if cell.cell_type == "code"}
+    names = {
+        key: {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        for key, tree in code.items()
+    }
+    gone = set().union(*(names[key] for key in code if key not in kept))
+    gone -= set().union(*(names[key] for key in code if key in kept))
+    used = {
+        node.id for key, tree in code.items() if key in kept for node in ast.walk(tree) if isinstance(node, ast.Name)
+    }
+    assert used & gone == set()
+
+
+RUN = """
+import papermill, costlib.engine
+papermill.execute_notebook({path!r}, {path!r}, kernel_name="python3", language="python", engine_name="in_process",
+                           progress_bar=False)
+"""
+
+
+def test_a_student_notebook_runs(project):
+    done = project.costlib("student", "-o", project.path / "handed")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(NAMES)} notebooks" in done.stdout
+    done = project.python("-c", RUN.format(path=str(project.path / "handed" / "roofline.ipynb")))
+    assert done.returncode == 0, done.stderr
+    cells = nbformat.read(project.path / "handed" / "roofline.ipynb", as_version=4).cells
+    shown = [output for cell in cells for output in cell.get("outputs", ()) if "data" in output]
+    assert len(shown) > 20
+    assert not any("{solution}" in str(output.data) for output in shown)

@@ -59,6 +59,21 @@ FRAME = (
         not_on=frozenset({"search"}),
     ),
     Fix(
+        why="two scripts that no page needs at once are loaded before the style sheet that every page waits for",
+        find=r'\s*<link rel="preload" as="script"[^>]*>',
+        put="",
+    ),
+    Fix(
+        why="these lines serve a switch of versions and a search as you type; they cannot wait for the script before",
+        find=r"\s*<script>DOCUMENTATION_OPTIONS\.[^<]*</script>",
+        put="",
+    ),
+    Fix(
+        why="scripts in the head are loaded and run before the page shows a word",
+        find=r"<script (?!defer)([^>]*\bsrc=)",
+        put=r'<script defer="defer" \1',
+    ),
+    Fix(
         why="the title and the search button of the sidebar lie outside every landmark of the page",
         find=r'<div id="pst-primary-sidebar"',
         put='<div id="pst-primary-sidebar" role="region" aria-label="Book"',
@@ -86,6 +101,7 @@ def set_site_address(app: Sphinx, config: Config) -> None:
     """Derive the published address (canonical links, social metadata) from the repository, which is named once."""
     _, owner, name = config.html_theme_options["repository_url"].rsplit("/", 2)
     config.html_baseurl = config.ogp_site_url = f"https://{owner}.github.io/{name}/"
+    config.ogp_site_name = config.html_title
 
 
 def drop_thebe(app: Sphinx, config: Config) -> None:
@@ -112,14 +128,14 @@ def drop_thebe(app: Sphinx, config: Config) -> None:
 
 
 def lighten_katex(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load the 280 kB that set mathematics only where there is some, and let the text show before they have come."""
-    scripts = [s for s in context["script_files"] if re.search(r"/(katex|auto-render)", str(s.filename))]
-    if len(scripts) != 3:
-        LOG.warning("expected three KaTeX scripts on %s, found %d", pagename, len(scripts), type="site_fixes")
+    """Load the 280 kB that set mathematics only where there is some, and set it piece by piece (``math.js``)."""
+    found = {Path(str(script.filename)).name: script for script in context["script_files"]}
+    unwanted = {"katex_autorenderer.js"}
     if doctree is None or next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None) is None:
-        context["script_files"] = [s for s in context["script_files"] if s not in scripts]
-    for script in scripts:
-        script.attributes["defer"] = "defer"
+        unwanted |= {"katex.min.js", "auto-render.min.js", "math.js"}
+    if missing := unwanted - set(found):
+        LOG.warning("no %s to leave out on %s", ", ".join(sorted(missing)), pagename, type="site_fixes")
+    context["script_files"] = [script for name, script in found.items() if name not in unwanted]
 
 
 def launch_sources(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from costlib.figures.cells import draw_cells
 from costlib.figures.curves import label_ends
-from costlib.figures.style import COLORS, STYLE, Line, plain_ticks
+from costlib.figures.style import COLORS, STYLE, Line, note, plain_ticks
 from costlib.units import number
 
 HEIGHT = 2.3  # inches of a panel of lines
@@ -27,14 +27,23 @@ def panels(x: np.ndarray, results: Mapping[str, Sequence[Line]], x_label: str, l
             axes.set_title(title, loc="left", fontsize=10)
             axes.set_xscale("log" if log_x else "linear")
             for curve in curves:
-                axes.plot(x, curve.y, color=COLORS[curve.color], marker="o", markersize=3.5)
+                axes.plot(x, curve.y, color=COLORS[curve.color], marker="o", markersize=3.5, clip_on=False)
             _scale(axes, np.array([curve.y for curve in curves]))
             axes.set_xlim(x[0], x[-1])
-            label_ends(axes, x, [curve for curve in curves if np.isfinite(curve.y[-1])])
+            _label(axes, x, curves)
             plain_ticks(axes.xaxis, axes.get_xlim())
             plain_ticks(axes.yaxis, axes.get_ylim())
         every[-1].set_xlabel(x_label)
     return figure
+
+
+def _label(axes: Axes, x: np.ndarray, curves: Sequence[Line]) -> None:
+    """Names at the right ends of curves, or at the last point of those that end before."""
+    label_ends(axes, x, [curve for curve in curves if np.isfinite(curve.y[-1])])
+    for curve in curves:
+        known = np.flatnonzero(np.isfinite(curve.y))
+        if len(known) and known[-1] < len(x) - 1:
+            note(axes, curve.label, (x[known[-1]], curve.y[known[-1]]), "data", (5, 4), curve.color)
 
 
 def _scale(axes: Axes, values: np.ndarray) -> None:
