@@ -59,7 +59,9 @@ def compose(book: Sequence[Chapter], citation: Mapping[str, Any], day: str) -> t
 
 
 def _for_paper(article: Tag) -> None:
-    """Open what a reader of the site would open, and shorten the tables of data."""
+    """Open what a reader of the site would open, leave out what needs a script, and shorten the tables of data."""
+    for shown_by_script in article.select("[hidden]"):
+        shown_by_script.decompose()
     for table in article.select(".wide table"):
         _abridge(table)
     for details in article.select("details"):
