@@ -112,13 +112,15 @@ def notebooks(given: Mapping[str, Any]) -> None:
 
 def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import calculator_page, pages, reference, teaching
+    from costlib import book, calculator, calculator_page, pages, reference, teaching
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
     written = {**pages.generated(shown), **reference.pages()}
-    written |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
+    written["teaching"] = teaching.page(folder)
+    if calculator.CHAPTER in book.notebooks():  # it starts from that chapter's parameters
+        written["calculator"] = calculator_page.page()
     for name, text in written.items():
         (folder / f"{name}.md").write_text(text, "utf-8")
 
