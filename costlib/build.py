@@ -63,7 +63,7 @@ def alone() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         for published in (HTML, EXECUTED):
             files.recover(published)
-        for left in WORK.glob(f"{SCRATCH}*"):
+        for left in WORK.glob(".*-*"):  # as all commands name the folders that they work in
             shutil.rmtree(left, ignore_errors=True)
         yield
 
@@ -120,9 +120,7 @@ def _write_pages(folder: Path) -> None:
     written = {**pages.generated(shown), **reference.pages()}
     written |= {"calculator": calculator_page.page(), "teaching": teaching.page(folder)}
     for name, text in written.items():
-        path = folder / f"{name}.md"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, "utf-8")
+        (folder / f"{name}.md").write_text(text, "utf-8")
 
 
 def book(given: Mapping[str, Any]) -> Path:

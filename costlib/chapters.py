@@ -95,7 +95,7 @@ def read(toc: Path, html: Path, wanted: Sequence[str] = ()) -> list[Chapter]:
 
     Only those named in `wanted`, if any are. Raises InputError for a name that is unknown, and where there is no book.
     """
-    pages = dict(_pages(yaml.safe_load(toc.read_text("utf-8"))))
+    pages = dict(_pages(yaml.safe_load(toc.read_text("utf-8")), html))
     names = {Path(page).stem: page for page in pages}
     if unknown := [name for name in wanted if name not in names]:
         raise InputError(f"there is no chapter {', '.join(unknown)}; the book has {', '.join(names)}")
@@ -105,11 +105,14 @@ def read(toc: Path, html: Path, wanted: Sequence[str] = ()) -> list[Chapter]:
     return [_chapter(html, page, part) for page, part in pages.items()]
 
 
-def _pages(toc: dict) -> Iterator[tuple[str, str]]:
+def _pages(toc: dict, html: Path) -> Iterator[tuple[str, str]]:
     yield f"{toc['root']}.html", ""
     for part in toc["parts"]:
         for each in part["chapters"]:
             yield f"{each['file']}.html", part["caption"]
+            for section in each.get("sections", ()):
+                for page in sorted(html.glob(f"{section['glob']}.html")):
+                    yield page.relative_to(html).as_posix(), part["caption"]
 
 
 def _chapter(html: Path, page: str, part: str) -> Chapter:

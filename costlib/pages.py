@@ -37,10 +37,10 @@ def generated(shown: set[str]) -> dict[str, str]:
     """Every generated page by its name. `shown` holds the labels of equations that a chapter numbers."""
     return {
         "symbols": symbols(),
-        **{f"equations/{part(module)}": equations_of(module, shown) for module in MODULES},
+        **{f"equations_{part(module)}": equations_of(module, shown) for module in MODULES},
         "sources": sources(),
         "data": tables(),
-        **{f"tables/{name}": table(name, about) for name, about in data.package().items()},
+        **{f"table_{name}": table(name, about) for name, about in data.package().items()},
     }
 
 
@@ -92,7 +92,7 @@ def _title(module: ModuleType) -> str:
 
 
 def _page(module: ModuleType) -> str:
-    return f"equations/{part(module)}.md"
+    return f"equations_{part(module)}.md"
 
 
 def _intro(module: ModuleType) -> str:

@@ -260,9 +260,9 @@ def test_a_link_to_the_page_shows_its_title_its_words_and_a_picture(name):
 def test_every_table_is_offered_whole():
     tables = {path.name: path.read_bytes() for path in (ROOT / "data").glob("*.csv")}
     index = BOOK / "book/executed/data.html"
-    for page in (index, *(BOOK / "book/executed/tables").glob("*.html")):
+    for page in (index, *index.parent.glob("table_*.html")):
         found = [(page.parent / target).resolve() for target in links(page).targets if target.endswith(".csv")]
-        wanted = tables.keys() if page == index else {f"{page.stem}.csv"}
+        wanted = tables.keys() if page == index else {f"{page.stem.removeprefix('table_')}.csv"}
         assert {path.name for path in found} == wanted
         assert all(path.read_bytes() == tables[path.name] for path in found)
 

@@ -12,6 +12,8 @@ from typing import Any
 import pybtex.plugin
 from sphinx.application import Sphinx
 
+SILENT = {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
+
 
 def remember_plugins() -> None:
     """Let pybtex find a plugin once.
@@ -24,10 +26,11 @@ def remember_plugins() -> None:
 def use_all_cores(app: Sphinx) -> None:
     """Read and write pages side by side, which jupyter-book has no option for.
 
-    sphinx-multitoc-numbering does not say whether it is safe for that. It is: all that it does is to number sections
-    once all pages are read.
+    Two extensions do not say whether they are safe for that. They are: one numbers sections once all pages are read,
+    the other changes pages one by one, and only for LaTeX.
     """
-    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    for name in SILENT & set(app.extensions):
+        app.extensions[name].parallel_read_safe = True
     app.parallel = os.cpu_count() or 1
 
 

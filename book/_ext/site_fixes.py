@@ -129,13 +129,13 @@ def drop_thebe(app: Sphinx, config: Config) -> None:
 
 def lighten_katex(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Load the 280 kB that set mathematics only where there is some, and set it piece by piece (``math.js``)."""
-    found = {Path(str(script.filename)).name: script for script in context["script_files"]}
+    named = [(Path(str(script.filename)).name, script) for script in context["script_files"]]
     unwanted = {"katex_autorenderer.js"}
     if doctree is None or next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None) is None:
         unwanted |= {"katex.min.js", "auto-render.min.js", "math.js"}
-    if missing := unwanted - set(found):
+    if missing := unwanted - {name for name, _ in named}:
         LOG.warning("no %s to leave out on %s", ", ".join(sorted(missing)), pagename, type="site_fixes")
-    context["script_files"] = [script for name, script in found.items() if name not in unwanted]
+    context["script_files"] = [script for name, script in named if name not in unwanted]
 
 
 def launch_sources(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
