@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Staircase:
         low = np.maximum(self.usd_per_second / api_usd_per_token, np.concatenate([[0.0], self.ends[:-1]]))
         intervals: list[tuple[float, float]] = []
         for start, end in zip(low[low < self.ends], self.ends[low < self.ends], strict=True):
-            if intervals and np.isclose(intervals[-1][1], start, rtol=1e-12, atol=0):
+            if intervals and isclose(intervals[-1][1], start, rel_tol=1e-12):
                 intervals[-1] = (intervals[-1][0], float(end))
             else:
                 intervals.append((float(start), float(end)))
