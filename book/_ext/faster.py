@@ -24,10 +24,11 @@ def remember_plugins() -> None:
 def use_all_cores(app: Sphinx) -> None:
     """Read and write pages side by side, which jupyter-book has no option for.
 
-    sphinx-multitoc-numbering does not say whether it is safe for that. It is: all that it does is to number sections
-    once all pages are read.
+    Two extensions do not say whether they are safe for that, which is a warning. They are: sphinx-multitoc-numbering
+    numbers sections once all pages are read, and sphinx-jupyterbook-latex does nothing for HTML.
     """
-    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    for name in {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"} & set(app.extensions):
+        app.extensions[name].parallel_read_safe = True
     app.parallel = os.cpu_count() or 1
 
 
