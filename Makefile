@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONHASHSEED := 0
-PARALLEL := -n auto --dist loadgroup
+PARALLEL := -n auto
 
 ifdef BUILD  # the sources may be read-only: everything happens in a copy of them in this folder, which stays for next time
 COPY := $(BUILD)/what-a-token-costs
@@ -45,11 +45,8 @@ test: .venv/ready  ## set up and pass all tests, on all cores
 	@$(BIN)/python -m pytest $(PARALLEL)
 
 coverage: .venv/ready  ## the same without the pages, and how much of the library they run: at least 95% of its branches
-	@mkdir -p _build/coverage && rm -f _build/coverage/*
-	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/_build/coverage/data \
-	  $(BIN)/python -m pytest $(PARALLEL) --ignore tests/test_pages.py
-	@cd _build/coverage && ../../$(BIN)/coverage combine --quiet --rcfile ../../pyproject.toml --data-file data
-	@$(BIN)/coverage report --data-file _build/coverage/data
+	@mkdir -p _build
+	@COVERAGE_FILE=$(CURDIR)/_build/coverage $(BIN)/python -m pytest $(PARALLEL) --ignore tests/test_pages.py --cov --cov-report term-missing
 
 mutation: .venv/ready  ## how many changes of models and data the tests notice, 90% at least; SAMPLE=25 tries so many of each module
 	@$(BIN)/python -m tests.mutation $(SAMPLE)

@@ -63,7 +63,7 @@ def alone() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         for published in (HTML, EXECUTED):
             files.recover(published)
-        for left in WORK.glob(f"{SCRATCH}*"):
+        for left in WORK.glob(".*-*"):  # as all commands name the folders that they work in
             shutil.rmtree(left, ignore_errors=True)
         yield
 

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "-p", "--parameter", action="append", default=[], metavar="NAME=VALUES",
         help="may be repeated: A,B,C or LOW:HIGH:log:COUNT or LOW:HIGH:lin:COUNT",
     )  # fmt: skip
-    many.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to put grid.csv and grid.svg")
+    many.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to put grid.csv and grid.svg")
     many.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://127.0.0.1:8786")
     many.add_argument("--show", action="append", default=[], metavar="NAME", help="a result for the figure")
     many.set_defaults(run=_grid)
@@ -157,7 +157,7 @@ def _grid(options: argparse.Namespace) -> int:
     from costlib import grid
 
     found = grid.run(options.notebook, options.parameter, options.output, options.scheduler, options.show)
-    print(*found.written(), sep="\n")
+    print(*grid.written(found), sep="\n")
     if found.failures:
         failed = f"{len(found.failures)} of {len(found.points)} points failed; the others are in the table"
         print(f"costlib grid: {failed}\n\n{found.told()}", file=sys.stderr)

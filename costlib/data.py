@@ -261,14 +261,15 @@ def _described(path: Path) -> Any:
 def invalid(name: str, path: Path | None = None) -> list[str]:
     """What is wrong with a table, or with the file at `path` beside it that may take its place."""
     about = package()[name]
-    place = f"data/{about.path.name}"
+    place, file = f"data/{about.path.name}", path or about.path
     try:
-        doubtful = list(
-            sheets.doubtful(path or about.path, {field.name: field.type for field in about.fields.values()})
-        )
+        doubtful = list(sheets.doubtful(file, {field.name: field.type for field in about.fields.values()}))
+        columns = sheets.head(file)
     except InputError as error:  # no file, or none with a table
-        return [str(error).replace(str(path or about.path), place)]
+        return [str(error).replace(str(file), place)]
     found = _against_description(name, path)
+    if columns != list(about.fields) and not found:  # a first line of one cell passes there
+        return [f"{place}, line 1: the columns must be {', '.join(about.fields)}"]
     told = {line.partition(": ")[0] for line in found}
     return found + [f"{place}, {where}: {why}" for where, why in doubtful if f"{place}, {where}" not in told]
 

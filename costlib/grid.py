@@ -10,38 +10,12 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from costlib import axes, cluster, execute, files, fingerprints, plots, quotes, sheets, workers
-
-KEPT = execute.BUILD / "cache" / "points"  # what finished points said, and what that rests on
-
-
-@dataclass(frozen=True)
-class Point:
-    """One combination of parameters, and where its notebook goes, which is kept only if it fails."""
-
-    notebook: str
-    given: dict[str, Any]
-    output: Path
-
-    @property
-    def kept(self) -> Path:
-        """The file of what it said."""
-        return KEPT / self.notebook / f"{fingerprints.of_value(self.given)[:32]}.json"
-
-    def __str__(self) -> str:
-        """The parameters, as a person would give them."""
-        return ", ".join(f"{name}={_plain(value)}" for name, value in self.given.items())
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.{axes.DIGITS}g}" if isinstance(value, float) else str(value)
+from costlib.outcome import Grid, Point
 
 
 def run(notebook: str, given: Sequence[str], folder: Path | None, scheduler: str | None, shown: Sequence[str]) -> Grid:
@@ -70,7 +44,7 @@ def run(notebook: str, given: Sequence[str], folder: Path | None, scheduler: str
         else:
             said[points.index(point)] = outcome.said
     grid = Grid(notebook, chosen, points, said, failures, folder)
-    grid.write(shown)
+    _write(grid, shown)
     return grid
 
 
@@ -110,48 +84,20 @@ def _here(points: Sequence[Point], inputs: fingerprints.Inputs) -> Iterator[tupl
         yield point, outcome or execute.Attempt(f"{execute.ENDED}, with {point.given}")
 
 
-@dataclass(frozen=True)
-class Grid:
-    """What came of a grid: what each point said and which failed, by the point's place."""
+def _write(grid: Grid, shown: Sequence[str]) -> None:
+    """Write ``grid.csv`` and, if there is something to draw, ``grid.svg``."""
+    safe = grid.table().map(lambda each: sheets.harmless(each) if isinstance(each, str) else each)
+    files.write(grid.folder / "grid.csv", safe.to_csv(index=False, lineterminator="\n"))
+    (grid.folder / "grid.svg").unlink(missing_ok=True)
+    try:
+        files.write(grid.folder / "grid.svg", plots.drawn(grid, shown))
+    except plots.NothingToDrawError as reason:
+        _tell(f"no figure: {reason}")
 
-    notebook: str
-    axes: list[axes.Axis]
-    points: list[Point]
-    said: Mapping[int, dict[str, dict[str, Any]]]
-    failures: Mapping[int, str]
-    folder: Path
 
-    def table(self) -> pd.DataFrame:
-        """A row per point: its parameters, then what it said, ``name [unit]`` in base units, then its error."""
-        known = self.results()
-        rows = []
-        for index, point in enumerate(self.points):
-            found = {head: self.said.get(index, {}).get(name, {}).get("value") for name, head in known.items()}
-            rows.append({**point.given, **found, "error": self.failures.get(index, "").partition("\n")[0]})
-        return pd.DataFrame(rows)
-
-    def results(self) -> dict[str, str]:
-        """The names of everything that some point said, with their heads in the table, in the order of the notebook."""
-        named = {axis.name for axis in self.axes}
-        found = {name: each["unit"] for said in self.said.values() for name, each in said.items() if name not in named}
-        return {name: f"{name} [{unit}]" if unit else name for name, unit in found.items()}
-
-    def written(self) -> list[Path]:
-        """The files that there are."""
-        return [path for path in (self.folder / "grid.csv", self.folder / "grid.svg") if path.exists()]
-
-    def write(self, shown: Sequence[str]) -> None:
-        """Write ``grid.csv`` and, if there is something to draw, ``grid.svg``."""
-        files.write(self.folder / "grid.csv", sheets.text(self.table()))
-        (self.folder / "grid.svg").unlink(missing_ok=True)
-        try:
-            files.write(self.folder / "grid.svg", plots.drawn(self, shown))
-        except plots.NothingToDrawError as reason:
-            _tell(f"no figure: {reason}")
-
-    def told(self) -> str:
-        """The points that failed, each with its parameters and its error."""
-        return "\n\n".join(f"{self.points[index]}:\n{failure}" for index, failure in sorted(self.failures.items()))
+def written(grid: Grid) -> list[Path]:
+    """The files that a grid has."""
+    return [path for path in (grid.folder / "grid.csv", grid.folder / "grid.svg") if path.exists()]
 
 
 def _tell(line: str) -> None:

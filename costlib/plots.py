@@ -6,17 +6,15 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from costlib import data, figures, units
+from costlib.axes import Axis
 from costlib.errors import InputError, near
+from costlib.outcome import Grid
 from costlib.quantities import VOCABULARY
-
-if TYPE_CHECKING:
-    from costlib.axes import Axis
-    from costlib.grid import Grid
 
 PANELS = 4  # results shown if none are named
 LINES = 8  # that can be told apart in one panel

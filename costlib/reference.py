@@ -15,7 +15,7 @@ from pathlib import Path
 
 from costlib import book, data
 
-PACKAGE = data.ROOT / "costlib"
+LIBRARY = data.ROOT / "costlib"
 TOOLS = {"IPython", "jupyter_client", "nbformat", "papermill", "subprocess"}  # of notebooks and programs
 
 LAYERS = {
@@ -50,7 +50,7 @@ class Module:
 @functools.cache
 def modules() -> dict[str, Module]:
     """All modules of the library by name; packages count by their modules."""
-    files = sorted(path for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+    files = sorted(path for path in LIBRARY.rglob("*.py") if path.stem != "__init__")
     named = {".".join(path.relative_to(data.ROOT).with_suffix("").parts): path for path in files}
     return {name: _module(name, path, set(named)) for name, path in named.items()}
 
@@ -70,10 +70,16 @@ def _module(name: str, path: Path, known: set[str]) -> Module:
 
 
 @functools.cache
-def _reached(name: str) -> frozenset[str]:
+def _reached(name: str) -> set[str]:
     """All that a module imports, directly or not."""
-    needs = modules()[name].needs if name in modules() else frozenset()
-    return needs.union(*(_reached(each) for each in needs))
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        new = modules()[each].needs - found if each in modules() else set()
+        found |= new
+        waiting += new
+    return found
 
 
 def layer(name: str) -> str:

@@ -151,10 +151,9 @@ _INTRODUCTION = """\
 (teaching)=
 # For teachers
 
-Three ways to teach with this book, made of its sections. Times are computed from the length of what is taken: the
-words, figures, tables and equations at an assumed pace, a minute or so for each question, ten for each exercise
-({doc}`data`, among the assumptions). They are what a reader needs alone; presenting takes about as long, discussing
-takes longer.
+Three ways to teach with this book, made of its sections. Times are computed from the length of what is taken: words,
+figures, tables, equations, questions and exercises, at a pace that is assumed (in the {ref}`table of assumptions
+<table-assumptions>`). They are what a reader needs alone; presenting takes about as long, discussing takes longer.
 
 **Who takes part** can add, multiply and read a chart with logarithmic axes; a logarithm is all the mathematics that is
 asked for, and the chapter on drivers asks for variances. Nobody must program to read; running a chapter again takes

@@ -138,9 +138,8 @@ _USD = (
 
 def _harmless(name: str) -> str:
     column = quoted(name)
-    computed = f"regexp_matches({column}, {text(sheets.FORMULA)})"
-    number = f"regexp_full_match({column}, {text(sheets.NUMBER)})"
-    return f"CASE WHEN {computed} AND NOT {number} THEN '''' || {column} ELSE {column} END"
+    computed = f"regexp_matches({column}, {text(sheets.FORMULA)})"  # a name is a text even where it looks like a number
+    return f"CASE WHEN {computed} THEN '''' || {column} ELSE {column} END"
 
 
 # --- reading and pricing ---------------------------------------------------------------------------------------------

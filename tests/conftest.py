@@ -4,6 +4,7 @@ import csv
 import functools
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,15 +32,26 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_0
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "book"))
 
 
-def pytest_collection_modifyitems(items):
+FITS = dict.fromkeys(("test_calibration", "test_validation", "test_validation_chapter"), "fits")  # they share the fits
+SHARED = re.compile(r'scope="module"|\(runs\b')  # what a file of tests makes once for several of them
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """In parallel runs, tests that share what is made once stay in one process; all others go where there is time."""
-    for item in items:
-        defined = (each for found in item._fixtureinfo.name2fixturedefs.values() for each in found)
-        if any(each.baseid and each.scope in ("module", "session") for each in defined):
-            item.add_marker(pytest.mark.xdist_group(SHARING.get(item.module.__name__, item.module.__name__)))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return FITS.get(Path(file).stem, file) if _shares(file) else nodeid
+
+    return Scheduling(config, log)
 
 
-SHARING = dict.fromkeys(("tests.test_calibration", "tests.test_validation", "tests.test_validation_chapter"), "fits")
+@functools.cache
+def _shares(file):
+    return SHARED.search((ROOT / file).read_text("utf-8")) is not None
 
 
 class Project:

@@ -150,7 +150,7 @@ def _left_out(tree: ast.Module) -> Iterator[int]:
 # --- what notices them ------------------------------------------------------------------------------------------------
 
 ABOUT = {  # the tests about a module, the quick and likely ones first
-    "costlib.data": ("data", "refresh", "freshness", "book", "models"),
+    "costlib.data": ("data", "models", "book"),
     "costlib.equations": ("equations", "render", "models", "sensitivity", "breakeven"),
     "costlib.models.api": ("equations", "api_pricing", "breakeven"),
     "costlib.models.batching": ("equations", "models", "serving", "predict", "calibration"),
@@ -240,7 +240,7 @@ def run_tests(module: str) -> int:
 
     files = [str(ROOT / "tests" / f"test_{name}.py") for name in ABOUT.get(module, ABOUT_SPEED)]
     without = [argument for each in SLOW for argument in ("--deselect", each)]
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *without, *files]))
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *without, *files]))
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

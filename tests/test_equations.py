@@ -10,7 +10,7 @@ from sympy import Piecewise, ceiling, floor, oo, sin
 from costlib import data, pages, render
 from costlib.equations import Max, Min, Model, equation
 from costlib.errors import InputError
-from costlib.models import memory, roofline
+from costlib.models import api, batching, memory, roofline, serving
 from costlib.units import UnitError
 from tests.conftest import MODELS, deployed
 
@@ -35,6 +35,41 @@ def define(function, defines, source="williams_2009_roofline", **example):
 @each_equation
 def test_the_example_by_hand_is_what_the_equation_gives(made):
     assert made(made.example) == pytest.approx(made.example["gives"], rel=1e-12)
+
+
+SECOND = [  # where the first cannot tell: a part is discounted, nothing divides evenly, a prompt fills the budget
+    (
+        api.request_usd,
+        {
+            "input_tokens": 1000,
+            "paid_input_usd_per_token": 3e-6,
+            "output_tokens": 300,
+            "output_usd_per_token": 15e-6,
+            "batch_share": 0.4,
+            "batch_discount_share": 0.5,
+        },
+        0.006,
+    ),
+    (
+        batching.cache_sequences,
+        {
+            "cache_room_bytes": 42e9,
+            "kv_bytes_per_token_layer": 4000,
+            "full_layer_tokens": 200_000,
+            "stage_gpus": 8,
+            "cache_gpus": 4,
+            "beams": 1,
+        },
+        26.25,
+    ),
+    (serving.prompts_per_pass, {"batch": 32, "chunk_budget_tokens": 8192, "computed_input_tokens": 16_384}, 1),
+    (serving.prompts_per_pass_queued, {"chunk_budget_tokens": 3072, "computed_input_tokens": 2048}, 1.5),
+]
+
+
+@pytest.mark.parametrize(("made", "values", "gives"), SECOND, ids=lambda each: getattr(each, "meaning", ""))
+def test_a_second_example_by_hand_is_what_the_equation_gives(made, values, gives):
+    assert made(values) == pytest.approx(gives, rel=1e-12)
 
 
 @each_equation
@@ -212,7 +247,7 @@ def test_what_has_no_place_in_an_equation_is_refused_by_name():
         (lambda usable_bytes, batch: (1 + batch) * usable_bytes, r"\left(1 + B\right) M_{\mathrm{use}}"),
         (lambda weight_bytes, usable_bytes: Max(weight_bytes, usable_bytes), r"\max\left(W, M_{\mathrm{use}}\right)"),
         (lambda used_bytes, batch, n_layers: used_bytes / batch / n_layers, r"\frac{U}{B n_{\mathrm{layer}}}"),
-        (lambda weight_bytes, batch: weight_bytes * 2 + weight_bytes * batch * 2, "W 2 + W B 2"),
+        (lambda weight_bytes, batch: weight_bytes * 2 + weight_bytes * batch * 2, r"W \cdot 2 + W B \cdot 2"),
     ],
 )  # fmt: skip
 def test_latex_keeps_the_order_of_the_author(function, latex):

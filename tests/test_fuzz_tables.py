@@ -64,4 +64,11 @@ def test_a_broken_table_is_told_or_read(tables, given_):
     name = given_.draw(st.sampled_from(SMALL))
     raw = given_.draw(hostile.files(tables[name]))
     frame, said = put(name, raw)
-    assert said.startswith(f"data/{data.package()[name].path.name}") if said else list(frame.columns)
+    about = data.package()[name]
+    assert said.startswith(f"data/{about.path.name}") if said else list(frame.columns) == list(about.fields)
+
+
+@pytest.mark.parametrize("line", ["<script>alert(1)</script>", "x"])
+def test_a_line_above_the_header_is_told(tables, line):
+    _, said = put("precisions", f"{line}\n{tables['precisions']}".encode())
+    assert said.startswith("data/precisions.csv, line 1: the columns must be precision, ")

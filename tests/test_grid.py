@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from costlib import axes, cli, grid, plots
+from costlib import axes, cli, grid, outcome, plots
 from costlib.errors import InputError
 from tests.conftest import COMMAND
 
@@ -226,7 +226,7 @@ def test_a_mistake_is_one_error_before_anything_runs(capsys, tmp_path, given, me
 )
 def test_a_scheduler_that_is_not_there_is_one_error(capsys, tmp_path, address, message, monkeypatch):
     monkeypatch.setattr("costlib.cluster.ANSWERS_WITHIN", 1)
-    monkeypatch.setattr(grid, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(outcome, "KEPT", tmp_path / "kept")
     assert cli.main(["grid", "roofline", "-p", "batch=1", "-o", str(tmp_path), "--scheduler", address]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"costlib grid: {message}"
 

@@ -11,6 +11,7 @@ from costlib import book, lessons, pages, questions, student, teaching
 from costlib.errors import InputError
 from costlib.quantities import VOCABULARY
 from tests.conftest import ROOT
+from tests.test_pages import BOOK, needs_book
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 each_chapter = pytest.mark.parametrize("name", NAMES)
@@ -171,6 +172,17 @@ def test_of_the_executed_questions_each_has_one_right_answer_and_others_that_loo
         assert all(each.reply for each in answers) and not re.search(r"\b(nan|inf)\b", " ".join(texts)), (name, texts)
     places = [[each.right for each in answers].index(True) for *_, answers in asked]
     assert 0.1 < places.count(0) / len(places) < 0.5
+
+
+@each_chapter
+@needs_book
+def test_the_answers_of_a_page_open_without_a_script(name):
+    html = (BOOK / "book" / "executed" / f"{name}.html").read_text("utf-8")
+    asked = html.split(f'<p class="admonition-title">{questions.TITLE}</p>')[1:]
+    assert len(asked) >= 3
+    for each in asked:  # the last one runs on to the end of the page, where there are no more answers
+        kinds = re.findall(r'<details class="[^"]*\banswer (right|wrong)\b[^"]*">\s*<summary', each)
+        assert len(kinds) >= 2 and kinds.count("right") == 1
 
 
 def test_a_question_can_be_read_back():

@@ -149,7 +149,7 @@ def test_own_prices_go_before_the_book_s_and_may_name_any_model(tmp_path):
         ("2026-01-01,a,b,inputs,1", "field kind: 'inputs' must be one of input"),
         ("2026-01-01,a,b,input,-1", "field usd_per_million_tokens"),
         ("2026-01-01,a,b,input,nan", "field usd_per_million_tokens"),
-        ("2026-01-01,a,b,input,0.0000001", "more than six decimals"),
+        ("2026-01-01,a,b,input,0.0000001", "at most six decimals"),
         ("2026-01-01,a,b,input,1\n2026-01-01,a,b,input,2", "line 3: a second price"),
     ],
 )

@@ -13,6 +13,9 @@ import pybtex.plugin
 from sphinx.application import Sphinx
 
 
+SILENT = {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
+
+
 def remember_plugins() -> None:
     """Let pybtex find a plugin once.
 
@@ -24,10 +27,10 @@ def remember_plugins() -> None:
 def use_all_cores(app: Sphinx) -> None:
     """Read and write pages side by side, which jupyter-book has no option for.
 
-    Two extensions do not say whether they are safe for that, which is a warning. They are: sphinx-multitoc-numbering
-    numbers sections once all pages are read, and sphinx-jupyterbook-latex does nothing for HTML.
+    Two extensions do not say whether they are safe for that. They are: one numbers sections once all pages are read,
+    the other changes pages one by one, and only for LaTeX.
     """
-    for name in {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"} & set(app.extensions):
+    for name in SILENT & set(app.extensions):
         app.extensions[name].parallel_read_safe = True
     app.parallel = os.cpu_count() or 1
 

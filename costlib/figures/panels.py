@@ -15,6 +15,7 @@ from costlib.figures.style import COLORS, STYLE, Line, note, plain_ticks
 from costlib.units import number
 
 HEIGHT = 2.3  # inches of a panel of lines
+LONG = 6  # characters from which names of columns are written aslant
 EVENLY = 20.0  # positive results that span more than this factor get a logarithmic scale
 
 
@@ -67,6 +68,8 @@ def tables(x: Sequence[str], y: Sequence[str], results: Mapping[str, np.ndarray]
             draw_cells(axes, x, y, _depth(values), texts, "compute")
             axes.set_ylabel(y_label)
         every[-1].set_xlabel(x_label)
+        if max(map(len, x)) > LONG:
+            every[-1].tick_params(axis="x", rotation=60)
     return figure
 
 
