@@ -143,7 +143,7 @@ def parameters(state: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             about = INPUTS[name]
             if not about.table:
-                cases.check_parameter(name, value)
+                cases.check_parameter(name, value, None)
                 found[about.quantity.name] = units.to_base(value, about.unit) if about.unit else value
             else:
                 found[name] = value

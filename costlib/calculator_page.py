@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from costlib import calculator, calculator_facts, freshness, render, units
+from costlib import calculator, calculator_facts, cases, freshness, render, units
 from costlib.calculator import INPUTS, RESULTS, Input
 from costlib.quantities import Quantity, quantity
 
@@ -26,6 +26,7 @@ METRICS = {  # results that the model predicts: the kind of metric that its erro
     "time_to_first_token": "ttft", "output_token_seconds": "tpot",
 }  # fmt: skip
 NAMES = {"current": "Current prices", "article": "The article's inputs"}  # of presets; scenarios go by their file's
+QUOTED = "a number above 0"
 COUNTED = ("", "token", "GPU")  # units that labels say already
 OPEN = ("What you would run", "Your requests")  # groups of inputs that are open at first
 
@@ -72,6 +73,7 @@ def _embedded(found: Facts, presets: Mapping[str, Facts]) -> Facts:
         "presets": {name: {"name": _preset(name), "state": state} for name, state in presets.items()},
         "results": {name: label for group in RESULTS.values() for name, label in group.items()},
         "metrics": METRICS,
+        "largest": cases.LARGEST,
         "bill_inputs": fixed,
         "kinds": {k: {m.defines.name: m.function.__name__ for m in model.equations} for k, model in models.items()},
         "formulas": {
@@ -101,8 +103,9 @@ def _input(each: Input) -> Facts:
     unit = "" if each.unit in COUNTED else units.steps(q.unit, each.unit)[1][-1][1]
     return {
         "label": each.label, "needed": each.needed, "quantity": q.name, "factor": factor, "unit": unit,
-        "low": q.low, "high": None if q.high == float("inf") else q.high, "above": q.above, "whole": q.whole,
-        "allowed": q.allowed() + (f" ({unit})" if unit else ""),
+        "low": q.low, "high": None if q.high == float("inf") else q.high, "whole": q.whole,
+        "above": q.above or each.name in cases.QUOTED,  # what people quote is above 0
+        "allowed": (QUOTED if each.name in cases.QUOTED else q.allowed()) + (f" ({unit})" if unit else ""),
     }  # fmt: skip
 
 
@@ -114,7 +117,7 @@ def _body(found: Facts, presets: Mapping[str, Facts]) -> str:
     groups = dict.fromkeys(each.group for each in INPUTS.values())
     fields = "".join(_group(name, found) for name in groups)
     cards = "".join(_card(name, results) for name, results in RESULTS.items())
-    return f"""<div class="calculator" id="calculator" hidden>
+    return f"""<div class="calculator" id="calculator-app" hidden>
 <p class="calculator-decision" id="calc-decision" aria-live="polite"></p>
 <p class="calculator-problem" id="calc-problem" role="alert" hidden></p>
 <p class="calculator-bills" id="calc-bills"></p>
@@ -195,7 +198,8 @@ def _card(group: str, results: Mapping[str, str]) -> str:
     chapter, about = CHAPTERS[group]
     title = group.lower().replace(" ", "-")
     return (
-        f'<section class="calculator-card" aria-labelledby="{title}" data-per="{PER.get(group, "")}"><h2 id="{title}">{escape(group)}</h2>{rows}'
+        f'<section class="calculator-card" aria-labelledby="{title}" data-per="{PER.get(group, "")}">'
+        f'<h2 id="{title}">{escape(group)}</h2>{rows}'
         f'<p class="calculator-more">More: <a href="{chapter}.html">{escape(about)}</a></p></section>'
     )
 

@@ -487,7 +487,7 @@ def test_charts_are_drawn_in_words_and_as_tables(fresh):
 def test_without_scripts_the_page_shows_the_first_state(browser, site):  # noqa: F811
     still = browser.new_context(java_script_enabled=False).new_page()
     still.goto(site + PAGE)
-    assert still.locator("#calculator").is_hidden()
+    assert still.locator("#calculator-app").is_hidden()
     text, answers = still.locator(".calculator-static").inner_text(), calculator.answers(PRESETS["current"])
     for name in ("self_usd_per_token", "api_usd_per_token", "time_to_first_token", "breakeven_tokens_per_second"):
         assert quantity(name).quote(answers[name]) in text
@@ -537,7 +537,7 @@ def test_the_keyboard_reaches_and_changes_everything(fresh):
 def test_the_open_page_is_accessible_and_fits_a_phone(browser, site, theme):  # noqa: F811
     phone = browser.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}).new_page()
     phone.goto(site + PAGE)
-    phone.evaluate("document.querySelectorAll('#calculator details').forEach(each => { each.open = true; })")
+    phone.evaluate("document.querySelectorAll('#calculator-app details').forEach(each => { each.open = true; })")
     phone.locator(".calculator-math .katex").first.wait_for()
     fill(phone, "batch", "0")
     phone.locator("#calc-roofline svg").wait_for()
@@ -550,7 +550,7 @@ def test_the_open_page_is_accessible_and_fits_a_phone(browser, site, theme):  # 
 def test_the_page_is_light():
     text = (BOOK / PAGE).read_bytes()
     scripts = [BOOK / "_static" / "calculator" / name for name in ("core.js", "charts.js", "view.js", "calculator.css")]
-    vendored = [BOOK / "_static" / "vendor" / "vega" / name for name in ("vega.min.js", "vega-lite.min.js")]
+    vendored = [BOOK / "_static" / "vendor" / name / f"{name}.min.js" for name in ("vega", "vega-lite")]
     sent = sum(len(gzip.compress(each)) for each in (text, *(path.read_bytes() for path in (*scripts, *vendored))))
     assert sent < 400_000
     assert len(text) < 500_000

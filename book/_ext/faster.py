@@ -12,7 +12,6 @@ from typing import Any
 import pybtex.plugin
 from sphinx.application import Sphinx
 
-
 SILENT = {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
 
 

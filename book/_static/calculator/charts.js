@@ -4,7 +4,7 @@
 
 const calculatorCharts = (() => {
   const { cost, number, words, quote } = calculator;
-  const vendored = new URL("../vendor/vega/", document.currentScript.src);
+  const vendored = new URL("../vendor/", document.currentScript.src);
   const PADDING = { left: 62, right: 14, top: 30, bottom: 44 };
   const geometric = (low, high, count) => Array.from({ length: count }, (_, i) => low * (high / low) ** (i / (count - 1)));
   const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -80,7 +80,7 @@ const calculatorCharts = (() => {
     Object.assign(made, { src: new URL(name, vendored), onload: done, onerror: failed });
   });
   let library;
-  const load = () => library ??= script("vega.min.js").then(() => script("vega-lite.min.js"));
+  const load = () => library ??= script("vega/vega.min.js").then(() => script("vega-lite/vega-lite.min.js"));
 
   function config() {
     const text = color("--pst-color-text-base") || "black", quiet = color("--pst-color-text-muted") || text, grid = color("--pst-color-border");

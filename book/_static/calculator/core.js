@@ -162,7 +162,7 @@ const calculator = (() => {
     }
     if (bare === "" && !about.needed) return null;
     const value = Number(bare.replace(/[,_\s]/g, "")), low = about.low / about.factor, high = (about.high ?? Infinity) / about.factor;
-    const fits = Number.isFinite(value) && (about.above ? value > low : value >= low) && value <= high && !(about.whole && value % 1);
+    const fits = Number.isFinite(value) && (about.above ? value > low : value >= low) && value <= high && value <= book.largest && !(about.whole && value % 1);
     if (bare === "" || !fits) throw new Refused(name, `${about.label} = ${bare || "nothing"} is not allowed: it must be ${about.allowed}`);
     return value;
   }

@@ -3,7 +3,7 @@
 
 (() => {
   const { book, Refused, words, number } = calculator;
-  const root = document.getElementById("calculator"), form = root.querySelector("form"), at = id => document.getElementById(`calc-${id}`);
+  const root = document.getElementById("calculator-app"), form = root.querySelector("form"), at = id => document.getElementById(`calc-${id}`);
   const scripts = new URL("../", document.currentScript.src);
   const DEPENDENT = {  // what choosing anew takes from the tables again
     model: ["n_gpus", "measured_tokens_per_second"], gpu: ["n_gpus", "usd_per_gpu_hour", "measured_tokens_per_second"], contract: ["usd_per_gpu_hour"],
@@ -246,6 +246,5 @@
   const redraw = () => { painted = true; showResults(); };
   requestAnimationFrame(() => setTimeout(redraw));
   new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  let width = innerWidth;
-  window.addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
+  new ResizeObserver(() => painted && showResults()).observe(at("costs"));
 })();
