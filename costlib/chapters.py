@@ -111,7 +111,7 @@ def _pages(toc: dict, html: Path) -> Iterator[tuple[str, str]]:
         for each in part["chapters"]:
             yield f"{each['file']}.html", part["caption"]
             for section in each.get("sections", ()):
-                for page in sorted(html.glob(f"{section['glob']}.html")):
+                for page in sorted(html.glob(f"{section.get('glob') or section['file']}.html")):
                     yield page.relative_to(html).as_posix(), part["caption"]
 
 
