@@ -43,7 +43,8 @@ def compose(book: Sequence[Chapter], citation: Mapping[str, Any], day: str) -> t
         title = "<h1>Solutions</h1>"
         parts.append((SOLUTIONS, book[-1].part, f'<article class="bd-article">{title}{solutions}</article>'))
     entries = [entry for name, part, html in parts for entry in _entries(name, part, html)]
-    styles = dict.fromkeys(style for chapter in book for style in chapter.styles)
+    every = [style for chapter in book for style in chapter.styles]
+    styles = sorted(dict.fromkeys(every), key=lambda style: style.endswith("/print.css"))  # which has the last word
     text = "\n".join([
         '<!DOCTYPE html><html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">',
         f"<title>{escape(citation['title'])}</title>",

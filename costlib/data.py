@@ -99,7 +99,7 @@ def derived(function: Callable) -> Callable:
 
 def forget() -> None:
     """Read the tables anew from here on."""
-    for kept in (package, _table_rows, _described):
+    for kept in (package, table, _described):
         kept.cache_clear()
     forget_derived()
 
@@ -165,7 +165,17 @@ def _table_rows(name: str) -> pd.DataFrame:
     return frame
 
 
-table.cache_clear = _table_rows.cache_clear  # for who changes files under a running process
+@functools.cache
+def _cells(name: str, key: str) -> pd.Series:
+    return _table_rows(name).loc[key]
+
+
+def _forget_rows() -> None:
+    _table_rows.cache_clear()
+    _cells.cache_clear()
+
+
+table.cache_clear = _forget_rows  # for who changes files under a running process
 
 
 def _dtype(field: Field) -> str:
@@ -178,7 +188,7 @@ def row(name: str, key: str) -> pd.Series:
     if key not in frame.index:
         about = package()[name]
         raise InputError(f"data/{about.path.name} has no {about.key[0]} {key!r}{near(str(key), frame.index)}")
-    return frame.loc[key]
+    return _cells(name, key)
 
 
 def fact(name: str, key: str, field: str) -> Fact | None:

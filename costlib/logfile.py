@@ -28,6 +28,7 @@ NAMES = {
     "user": ("user.id", "enduser.id"),
     "product": ("service.name",),
 }
+BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))  # what Python takes for blank round a text
 REQUIRED = ("time", "name", "input", "output")
 BILLED = ("chat", "generate_content", "text_completion", "embeddings")  # other operations only enclose these
 
@@ -63,7 +64,7 @@ def load(connection: duckdb.DuckDBPyConnection, log: Path | str | pd.DataFrame, 
 
 def _first(names: Iterable[str], columns: Sequence[str]) -> str:
     """SQL for the first of `names` that a row fills; empty text counts as nothing."""
-    there = [f"nullif(trim({quoted(name)}::VARCHAR), '')" for name in names if name in columns]
+    there = [f"nullif(trim({quoted(name)}::VARCHAR, {text(BLANK)}), '')" for name in names if name in columns]
     return f"coalesce({', '.join(there)}, NULL)" if there else "NULL::VARCHAR"
 
 

@@ -98,7 +98,9 @@ class Project:
 
     def notebook(self, name: str, *sources: str) -> None:
         """Write a notebook of code cells; the first one holds its parameters."""
-        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        made = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source, id=f"cell-{place}") for place, source in enumerate(sources)]
+        )
         made.cells[0].metadata["tags"] = ["parameters"]
         nbformat.write(made, self.path / "notebooks" / f"{name}.ipynb")
 

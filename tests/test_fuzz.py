@@ -309,8 +309,8 @@ def test_a_row_of_a_log_is_priced_as_it_stands_or_counted_with_a_reason(folder, 
         given_row = rows[number - 1]
         assert (reason is None) == (pico is not None)
         if reason is None:
-            assert [float(count) for count in counts] == [hostile.as_read(given_row[at].strip(" ")) for at in COUNTS]
-            assert str(time.date()) == given_row[0].strip(" ")[:10] or given_row[0].strip().isdigit()
+            assert [float(count) for count in counts] == [hostile.as_read(given_row[at].strip()) for at in COUNTS]
+            assert str(time.date()) == given_row[0].strip()[:10] or given_row[0].strip().isdigit()
             assert [user.strip(), product.strip()] == [cell.strip() or usage.NONE for cell in given_row[5:]]
     assert log.total == sum(pico or 0 for *_, pico in found)
     for written_file in log.write(folder / "out"):

@@ -30,7 +30,7 @@ def put(name, raw):
     """Put a file in the place of a table, and read it."""
     path = data.package()[name].path
     path.write_bytes(raw)
-    data._table_rows.cache_clear()
+    data.table.cache_clear()
     return outcome(data.table, name)
 
 

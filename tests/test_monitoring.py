@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from costlib import alerts, article, attribution, bills, book, report, statement, synthetic, usage
+from costlib import alerts, article, attribution, bills, book, plots, statement, synthetic, usage
 from tests.conftest import Project, Run
 
 SCRIPT, FORMULA, MATH = "<script>alert(1)</script>", '=HYPERLINK("http://x")|1', "a $x_{y}$ `b` [c](d) {e}`f`"
@@ -102,7 +102,7 @@ def test_the_page_names_the_planted_faults(own):
 
 def test_the_page_has_the_book_s_colors_for_light_and_dark(own):
     page = (own[1] / "report.html").read_text("utf-8")
-    light, dark = report._colors()
+    light, dark = plots.colors()
     assert light in page
     assert dark in page
     assert re.findall(r"--cost-\w+", light) == re.findall(r"--cost-\w+", dark)

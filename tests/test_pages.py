@@ -297,7 +297,8 @@ def test_launch_buttons_open_sources():
 def test_a_page_waits_for_one_style_sheet_and_no_script(name):
     head = (BOOK / name).read_text("utf-8").partition("</head>")[0]
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', head)
-    assert [Path(each).name for each in sheets] == [path.name for path in (BOOK / "_static").glob("book.*.css")]
+    [sheet] = [Path(each).name for each in sheets]
+    assert sheet in {path.name for path in (BOOK / "_static").glob("book.*.css")}
     assert not re.findall(r"<script (?![^>]*defer)[^>]*src=[^>]*>", head)
 
 

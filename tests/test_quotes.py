@@ -272,10 +272,10 @@ def test_a_page_with_quotes_has_other_numbers_and_says_so(project):
         assert done.returncode == 0, done.stderr
         said[name] = texts(output)
     assert not any("of your own" in text or "your own quote" in text for text in said["public"])
-    assert said["own"][0].startswith(":::{admonition} Prices of your own")
+    assert said["own"][1].startswith(":::{admonition} Prices of your own")
     assert (
         "2 prices of `mine.csv` go before the public ones: h100_sxm_80gb on demand from acme at 2.2"
-        in html.unescape(said["own"][0])
+        in html.unescape(said["own"][1])
     )
     assert "*Your own*: One price of `mine.csv`" in said["own"][-1]  # this page uses the rent only
     assert len(set(said["own"]) - set(said["public"])) > 2
@@ -287,7 +287,7 @@ def test_chapters_that_look_at_every_price_take_quotes_too(project, name):
     mine.write_text(HEAD + H100 + GPT)
     done = project.costlib("run", name, "--prices", mine, "-o", project.path / "own.ipynb")
     assert done.returncode == 0, done.stderr
-    assert texts(project.path / "own.ipynb")[0].startswith(":::{admonition} Prices of your own")
+    assert texts(project.path / "own.ipynb")[1].startswith(":::{admonition} Prices of your own")
 
 
 def test_quotes_set_aside_leave_public_prices_and_come_back(own):

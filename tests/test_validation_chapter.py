@@ -25,7 +25,7 @@ def test_what_is_left_out_is_named_and_counted_with_its_own_errors(page):
     report = validation.report()
     column = validation.WITHOUT["source"]
     found = validation.summary(report, [column, "ideal"]).set_index(["subset", "predictor"])
-    first = texts(page)[0]
+    first = texts(page)[1]  # after what there is to learn
     assert parameters("validation")["left_out"] == "configuration"
     assert "had not seen their source" in first
     assert f"met within **{found.loc[(validation.KNOWN, column), 'median']:.0%}**" in first

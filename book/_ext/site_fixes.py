@@ -35,13 +35,14 @@ class Fix:
     find: str
     put: str
     not_on: frozenset[str] = field(default_factory=frozenset)
+    always: bool = True  # whether every page has the fault
 
     def apply(self, html: str, page: str) -> str:
         """Mend one page, and warn if the fault is not there."""
         if page in self.not_on:
             return html
         mended, count = re.subn(self.find, self.put, html)
-        if not count:
+        if not count and self.always:
             LOG.warning("nothing to mend on %s: %s", page, self.why, type="site_fixes")
         return mended
 
@@ -77,6 +78,12 @@ FRAME = (
         why="the title and the search button of the sidebar lie outside every landmark of the page",
         find=r'<div id="pst-primary-sidebar"',
         put='<div id="pst-primary-sidebar" role="region" aria-label="Book"',
+    ),
+    Fix(
+        why="what opens the pages under a page of the sidebar is an arrow without a name",
+        find=r'<summary>(?=<span class="toctree-toggle")',
+        put='<summary aria-label="pages of this part">',
+        always=False,  # a book may have no pages under pages
     ),
 )
 
