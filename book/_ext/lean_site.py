@@ -92,7 +92,7 @@ def with_icons(css: str, folder: Path) -> str:
     icons |= {ord(sign) for sign in re.findall(r"""["']([\ue000-\uf8ff])["']""", css)}
 
     def cut(found: re.Match) -> str:
-        font = TTFont(folder / f"{found[1]}.ttf")
+        font = TTFont(folder / f"{found[1]}.ttf", recalcTimestamp=False)
         cutter = subset.Subsetter(subset.Options(layout_features=[], hinting=False))
         cutter.populate(unicodes=icons)
         cutter.subset(font)
