@@ -68,6 +68,13 @@ def test_without_a_book_one_is_told_how_to_build_it(tmp_path):
 
 
 @needs_book
+def test_the_style_of_paper_has_the_last_word_over_those_of_all_pages():
+    page, _ = composed("roofline", "calculator")
+    sheets = [each["href"] for each in page.select("head link[rel=stylesheet]")]
+    assert len(sheets) > 2 and [each.endswith("/print.css") for each in sheets].index(True) == len(sheets) - 1
+
+
+@needs_book
 def test_links_between_chapters_stay_within_the_joined_page_and_others_lead_to_the_site():
     page, _ = composed("roofline", "equations_roofline")
     ids = [each["id"] for each in page.find_all(id=True)]
