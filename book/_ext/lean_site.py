@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,9 +21,6 @@ import tinycss2
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
-from sphinx.util import logging
-
-LOG = logging.getLogger(__name__)
 
 SHEET = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")(?![^>]*\bmedia=)[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?')
 SCRIPT = re.compile(r'<script\b[^>]*\bsrc="([^"?]+)[^"]*"')
@@ -92,7 +90,7 @@ def with_icons(css: str, folder: Path) -> str:
     icons |= {ord(sign) for sign in re.findall(r"""["']([\ue000-\uf8ff])["']""", css)}
 
     def cut(found: re.Match) -> str:
-        font = TTFont(folder / f"{found[1]}.ttf", recalcTimestamp=False)
+        font = TTFont(folder / f"{found[1]}.woff2", recalcTimestamp=False)
         cutter = subset.Subsetter(subset.Options(layout_features=[], hinting=False))
         cutter.populate(unicodes=icons)
         cutter.subset(font)
@@ -141,5 +139,6 @@ def lean_when_built(app: Sphinx, failure: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Let it run when a build is done."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table of each font
     app.connect("build-finished", lean_when_built, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
