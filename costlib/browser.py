@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from costlib.errors import InputError
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -26,8 +26,8 @@ MISSING = (
 
 
 @contextlib.contextmanager
-def tab(width: int, height: int) -> Iterator[Page]:
-    """An open tab of `width` and `height` CSS pixels, cut off from any network. Raises InputError without Chromium."""
+def opened() -> Iterator[Browser]:
+    """Chromium, started and in the end closed. Raises InputError where there is none, or where it does not start."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
@@ -36,11 +36,18 @@ def tab(width: int, height: int) -> Iterator[Page]:
             browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS])
         except Error as error:
             raise InputError(f"{program} does not start: {error.message.splitlines()[0]}") from error
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light", offline=True)
         try:
-            yield context.new_page()
+            yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def tab(width: int, height: int) -> Iterator[Page]:
+    """An open tab of `width` and `height` CSS pixels, cut off from any network. Raises InputError as `opened` does."""
+    with opened() as chromium:
+        size = {"width": width, "height": height}
+        yield chromium.new_context(viewport=size, color_scheme="light", offline=True).new_page()
 
 
 def _program(own: Path) -> str:

@@ -18,6 +18,8 @@ import pytest
 import tests.offline.sitecustomize  # noqa: F401  from here on no test reaches another machine
 from costlib import cases
 
+pytest_plugins = ("tests.browsing",)
+
 ROOT = Path(__file__).resolve().parents[1]
 SOUND = ROOT / "_build" / "cache" / "sound.json"
 LEFT_OUT = shutil.ignore_patterns(".venv*", "_build", ".git", "executed", ".*_cache", ".hypothesis")

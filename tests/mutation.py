@@ -269,9 +269,8 @@ def judged(todo: list[Mutant], found: dict[tuple, str], notice: Callable[[Mutant
 
 def load_all() -> None:
     """Load the whole library with all that it needs."""
-    import nbformat  # noqa: F401
-    import pytest  # noqa: F401
-
+    for name in ("nbformat", "pytest"):
+        importlib.import_module(name)
     for path in sorted((ROOT / "costlib").rglob("*.py")):
         importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
 

@@ -26,7 +26,7 @@ from costlib import (
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.quantities import VOCABULARY, quantity
-from tests.test_pages import BOOK, FLAGS, NO_BOOK, NO_BROWSER, chromium, site, violations  # noqa: F401  fixtures
+from tests.browsing import BOOK, NO_BOOK, violations, watched
 
 PAGE = "book/executed/calculator.html"
 PRESETS = calculator.presets()
@@ -100,30 +100,14 @@ def test_every_input_is_a_parameter_and_every_result_a_quantity():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
-    with api.sync_playwright() as playwright:
-        program = chromium(playwright)
-        if not program:
-            pytest.skip(NO_BROWSER)
-        opened = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def tab(browser, site):  # noqa: F811
-    made = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True).new_page()
-    made.faults = []
-    made.on("console", lambda said: said.type == "error" and made.faults.append(said.text))
-    made.on("pageerror", lambda error: made.faults.append(str(error)))
-    made.on("request", lambda asked: asked.url.startswith((site, "data:", "blob:")) or made.faults.append(asked.url))
+def tab(chromium, site):
+    made = watched(chromium, site, viewport={"width": 1280, "height": 900}, accept_downloads=True)
     made.goto(site + PAGE)
     return made
 
 
 @pytest.fixture
-def fresh(tab, site):  # noqa: F811
+def fresh(tab, site):
     """The page in its first state."""
     tab.goto("about:blank")
     tab.faults.clear()
@@ -380,14 +364,14 @@ def test_a_bad_value_is_named_and_the_last_good_result_stays(fresh, name, text, 
 
 
 @needs_page
-def test_a_shared_address_and_the_back_button_bring_the_state_back(fresh, browser):
+def test_a_shared_address_and_the_back_button_bring_the_state_back(fresh, chromium):
     first = result(fresh, "self_usd_per_token")
     fill(fresh, "tokens_per_month", "3e10")
     second = result(fresh, "self_usd_per_token")
     choose(fresh, "gpu", "h200_sxm_141gb")
     third, address = result(fresh, "self_usd_per_token"), fresh.url
     assert len({first, second, third}) == 3
-    other = browser.new_page()
+    other = chromium.new_page()
     other.goto(address)
     assert result(other, "self_usd_per_token") == third
     assert other.locator("#calc-tokens_per_month").input_value() == "30,000,000,000"
@@ -409,7 +393,7 @@ def test_a_shared_address_and_the_back_button_bring_the_state_back(fresh, browse
         ("__proto__=1", "“__proto__” is no input"),
     ],
 )  # fmt: skip
-def test_a_bad_address_is_told_and_falls_back(fresh, site, hash_, says):  # noqa: F811
+def test_a_bad_address_is_told_and_falls_back(fresh, site, hash_, says):
     first = result(fresh, "self_usd_per_token")
     fresh.goto("about:blank")
     fresh.goto(f"{site}{PAGE}#{hash_}")
@@ -484,8 +468,8 @@ def test_charts_are_drawn_in_words_and_as_tables(fresh):
 
 
 @needs_page
-def test_without_scripts_the_page_shows_the_first_state(browser, site):  # noqa: F811
-    still = browser.new_context(java_script_enabled=False).new_page()
+def test_without_scripts_the_page_shows_the_first_state(chromium, site):
+    still = chromium.new_context(java_script_enabled=False).new_page()
     still.goto(site + PAGE)
     assert still.locator("#calculator-app").is_hidden()
     text, answers = still.locator(".calculator-static").inner_text(), calculator.answers(PRESETS["current"])
@@ -495,8 +479,8 @@ def test_without_scripts_the_page_shows_the_first_state(browser, site):  # noqa:
 
 
 @needs_page
-def test_the_page_works_from_a_folder(browser):
-    local = browser.new_page()
+def test_the_page_works_from_a_folder(chromium):
+    local = chromium.new_page()
     local.goto((BOOK / PAGE).as_uri() + "#batch=32")
     wanted = calculator.answers({**PRESETS["current"], "batch": 32})
     assert (
@@ -534,8 +518,8 @@ def test_the_keyboard_reaches_and_changes_everything(fresh):
 
 @needs_page
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_open_page_is_accessible_and_fits_a_phone(browser, site, theme):  # noqa: F811
-    phone = browser.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}).new_page()
+def test_the_open_page_is_accessible_and_fits_a_phone(chromium, site, theme):
+    phone = chromium.new_context(color_scheme=theme, viewport={"width": 360, "height": 800}).new_page()
     phone.goto(site + PAGE)
     phone.evaluate("document.querySelectorAll('#calculator-app details').forEach(each => { each.open = true; })")
     phone.locator(".calculator-math .katex").first.wait_for()

@@ -1,16 +1,9 @@
-"""The built book, page by page, in a browser: accessible, quiet, self-contained, and whole.
-
-The book is taken from $BOOK_HTML, or _build/html. Without a book or a browser these tests are skipped, and say why.
-"""
+"""The built book, page by page, in a browser: accessible, quiet, self-contained, and whole."""
 
 import functools
 import gzip
-import http.server
 import importlib.util
-import os
 import re
-import shutil
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,74 +11,23 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-BOOK = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html")).resolve()
-PAGES = sorted(
-    path.relative_to(BOOK).as_posix()
-    for path in BOOK.rglob("*.html")
-    if path != BOOK / "index.html" and path.relative_to(BOOK).parts[0] not in ("_static", "_sources")
-)  # index.html only leads to the first page
+from tests.browsing import BOOK, NO_BOOK, PAGES, ROOT, needs_book, violations, watched
 
-NO_BOOK = f"there is no book in {BOOK}: build it with `costlib build`, or set BOOK_HTML"
-NO_BROWSER = "there is no Chromium: `apt install chromium` or `playwright install chromium`, or set CHROMIUM"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 VIEWS = [("light", 360), ("dark", 1280)]  # every page; what a theme and a width do hardly depends on one another
 OTHER_VIEWS = [("dark", 360), ("light", 1280)]  # one page of each kind
 KINDS = ("book/index", "book/executed/roofline", "book/executed/sources", "book/executed/data", "search")
 MOST_BYTES = 500_000  # of a first visit, compressed
 
-needs_book = pytest.mark.skipif(not PAGES, reason=NO_BOOK)
 each_page = pytest.mark.parametrize("name", PAGES or [pytest.param("-", marks=pytest.mark.skip(reason=NO_BOOK))])
 
 
-# --- a server and a browser -------------------------------------------------------------------------------------------
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
-def site():
-    handler = functools.partial(QuietHandler, directory=BOOK)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-def chromium(playwright):
-    """Where Chromium is: named, installed by the system, or installed by playwright. None if nowhere."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    own = playwright.chromium.executable_path
-    return found or (own if Path(own).exists() else None)
-
-
-@pytest.fixture(scope="module")
-def views(site):
+def views(chromium, site):
     """One open tab for each theme and width, which notes what goes wrong in it."""
-    api = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
-    with api.sync_playwright() as playwright:
-        program = chromium(playwright)
-        if not program:
-            pytest.skip(NO_BROWSER)
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield {view: open_tab(browser, site, *view) for view in (*VIEWS, *OTHER_VIEWS)}
-        browser.close()
-
-
-def open_tab(browser, site, theme, width):
-    tab = browser.new_context(color_scheme=theme, viewport={"width": width, "height": 800}).new_page()
-    tab.faults = []
-    tab.on("console", lambda said: said.type == "error" and tab.faults.append(f"console: {said.text}"))
-    tab.on("pageerror", lambda error: tab.faults.append(f"script: {error}"))
-    tab.on("request", lambda asked: asked.url.startswith((site, "data:")) or tab.faults.append(f"outside: {asked.url}"))
-    return tab
+    return {
+        (theme, width): watched(chromium, site, color_scheme=theme, viewport={"width": width, "height": 800})
+        for theme, width in (*VIEWS, *OTHER_VIEWS)
+    }
 
 
 # --- what a page must be ----------------------------------------------------------------------------------------------
@@ -131,19 +73,6 @@ def faults_of(tab, width):
     if tab.locator(".math").count() > tab.locator(".math .katex").count():
         found.append("some mathematics has no typeset form")
     return found
-
-
-SET_BY_KATEX = {"exclude": [[".katex-html"]]}  # thousands of boxes in the color of the text, hidden from screen readers
-
-
-def violations(tab, theme):
-    """What axe finds wrong. The dark page is the light one in other colors, so there it looks at colors only."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    options = {"preload": False, "resultTypes": ["violations"]}  # preloading looks for style sheets in the wrong place
-    if theme == "dark":
-        options["runOnly"] = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-    found = axe.run(tab, context=SET_BY_KATEX, options=options).response["violations"]
-    return [f"{each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}" for each in found]
 
 
 def faults_in(views, wanted, site, name):

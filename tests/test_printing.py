@@ -1,4 +1,4 @@
-"""The PDF and the slides, made of the built book (see test_pages for where it is): whole, linked, and nothing cut."""
+"""The PDF and the slides, made of the built book (see browsing for where it is): whole, linked, and nothing cut."""
 
 import re
 from fnmatch import fnmatch
@@ -8,10 +8,9 @@ from bs4 import BeautifulSoup
 
 from costlib import binding, browser, build, chapters, freshness, printing, proof, slides
 from costlib.errors import InputError
+from tests.browsing import BOOK, NO_BOOK, PAGES, needs_book
 from tests.conftest import ROOT
-from tests.test_pages import BOOK, NO_BOOK, NO_BROWSER, PAGES
 
-needs_book = pytest.mark.skipif(not PAGES, reason=NO_BOOK)
 FEW = ("index", "egress")  # chapters that are printed here; `costlib pdf` proofreads the whole book in the same way
 CITATION = {
     "title": "A Book", "authors": [{"name": "Someone"}], "version": "1", "license": ["MIT", "CC-BY-4.0"],
@@ -36,7 +35,7 @@ def tab():
         with browser.tab(1280, 720) as opened:
             yield opened
     except InputError as error:
-        pytest.skip(f"{NO_BROWSER} ({error})")
+        pytest.skip(str(error))
 
 
 # --- the built pages as chapters --------------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def printed(tmp_path_factory):
         except InputError as error:
             if "Chromium" not in str(error):
                 raise
-            pytest.skip(NO_BROWSER)
+            pytest.skip(str(error))
     return output.read_bytes(), pages
 
 

@@ -10,8 +10,8 @@ import pytest
 from costlib import book, lessons, pages, questions, student, teaching
 from costlib.errors import InputError
 from costlib.quantities import VOCABULARY
+from tests.browsing import BOOK, needs_book
 from tests.conftest import ROOT
-from tests.test_pages import BOOK, needs_book
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 each_chapter = pytest.mark.parametrize("name", NAMES)

@@ -32,7 +32,7 @@ for name, folder in take("sphinx", "local_extensions").items():
 
 html_title = take("title")
 author = take("author")
-copyright = take("copyright")  # noqa: A001  Sphinx calls it so
+project_copyright = take("copyright")
 html_theme = "sphinx_book_theme"
 html_favicon = str(ROOT / take("html", "favicon"))
 html_sourcelink_suffix = ""
