@@ -87,9 +87,9 @@ def ready() -> None:
         sys.exit("make quality needs Node 18.20 or newer with npm (Debian, Ubuntu: sudo apt install nodejs npm)")
     if not (HERE / "node_modules" / "lighthouse").is_dir():
         print("installing Lighthouse (about half a minute)", file=sys.stderr, flush=True)
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE)
+        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE)
         if done.returncode:
-            sys.exit("npm could not install Lighthouse: it needs a network the first time")
+            sys.exit("npm could not install Lighthouse, for the reason above; the first time it needs a network")
 
 
 def browser() -> str:
