@@ -111,7 +111,8 @@ lock:  ## pin the dependencies of pyproject.toml anew (needs uv)
 clean:  ## remove what was built, but not the environment
 	rm -rf _build book/executed
 
-COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate
+# Extras stay: pip looks for the newest coverage[toml] of all when only coverage is pinned, and stops, having no hash
+COMPILE = uv pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 --no-header --no-annotate
 
 .venv/ready: requirements.lock pyproject.toml
 	@echo "setting up the environment (about a minute)"
