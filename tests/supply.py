@@ -30,9 +30,10 @@ RULES = yaml.safe_load((ROOT / "tests" / "licences.yaml").read_text("utf-8"))
 
 @dataclass(frozen=True)
 class Pin:
-    """A package of a lock: its version, the environments that need it, and the hashes of its files."""
+    """A package of a lock: its extras and version, whether this environment needs it, and the hashes of its files."""
 
     name: str
+    extras: frozenset[str]
     version: str
     needed: bool
     hashes: tuple[str, ...]
@@ -46,7 +47,8 @@ def locked(lock: str = LOCK) -> list[Pin]:
         wanted = Requirement(text.strip())
         [version] = (each.version for each in wanted.specifier if each.operator == "==")
         needed = wanted.marker is None or wanted.marker.evaluate()
-        pins.append(Pin(canonicalize_name(wanted.name), version, needed, tuple(each.strip() for each in hashes)))
+        hashed = tuple(each.strip() for each in hashes)
+        pins.append(Pin(canonicalize_name(wanted.name), frozenset(wanted.extras), version, needed, hashed))
     return pins
 
 

@@ -1,6 +1,7 @@
 """The project as a whole: one list of dependencies, one direction of imports, clean notebooks, nothing private."""
 
 import ast
+import importlib.metadata
 import re
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
+from tests.supply import locked
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 META = PROJECT["project"]
@@ -64,28 +66,28 @@ def test_conda_users_get_the_same_python_and_the_same_builder():
     assert set(plain) == {"python", "pip", *(each.name for each in builders)}  # the rest comes from pyproject.toml
 
 
-def locked():
-    """Pinned versions by name, and how many hashes each has."""
-    text = (ROOT / "requirements.lock").read_text("utf-8").replace("\\\n", " ")
-    found = {}
-    for line in (line for line in text.splitlines() if line.strip() and not line.startswith("#")):
-        pin = re.match(r"([\w.-]+)==([\w.+!-]+)", line)
-        assert pin, f"not pinned: {line[:80]}"
-        found.setdefault(canonicalize_name(pin[1]), []).append(
-            (pin[2], len(re.findall(r"--hash=sha256:[0-9a-f]{64}", line)))
-        )
-    return found
-
-
 @pytest.mark.parametrize("wanted", dependencies(), ids=str)
 def test_the_lock_pins_every_dependency_to_a_version_that_is_allowed(wanted):
-    pins = locked()[canonicalize_name(wanted.name)]
-    assert all(wanted.specifier.contains(version) for version, _ in pins)
+    pins = [pin for pin in locked() if pin.name == canonicalize_name(wanted.name)]
+    assert pins and all(wanted.specifier.contains(pin.version) and wanted.extras <= pin.extras for pin in pins)
 
 
 def test_the_lock_has_hashes_for_everything():
-    assert [name for name, pins in locked().items() if not all(hashes for _, hashes in pins)] == []
-    assert len(locked()) > 50
+    unsafe = [pin.name for pin in locked() if not all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in pin.hashes)]
+    assert unsafe == [] and all(pin.hashes for pin in locked()) and len(locked()) > 50
+
+
+def test_the_lock_names_every_extra_that_one_of_its_packages_asks_for():
+    pins = {pin.name: pin for pin in locked() if pin.needed}
+    missing = {
+        (pin.name, text)
+        for pin in pins.values()
+        for text in importlib.metadata.distribution(pin.name).requires or []
+        for wanted in [Requirement(text)]
+        if any(wanted.marker is None or wanted.marker.evaluate({"extra": each}) for each in ["", *pin.extras])
+        and not wanted.extras <= pins[canonicalize_name(wanted.name)].extras
+    }
+    assert missing == set()  # pip would look for the newest version of such a package, and stop for want of its hash
 
 
 @pytest.mark.parametrize("folder", ["costlib", "tests", "notebooks"])
