@@ -22,6 +22,12 @@ DRAWING = re.compile(r'<svg class="costfig".*?</svg>', re.DOTALL)
 POINTERS = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
 """Attributes of an element that name the ids of others."""
 
+FORMULA = re.compile(
+    r'<span class="katex(?P<display>-display)?">.*?<annotation encoding="application/x-tex">(?P<latex>.*?)</annotation>'
+    r".*?<!--/katex-->",
+    re.DOTALL,
+)  # as the site shows it: book/_ext/set_math.py
+
 OF_THE_SITE = ".headerlink, .copybtn, script, noscript"
 """What an article holds only for the site."""
 
@@ -116,7 +122,7 @@ def _pages(toc: dict, html: Path) -> Iterator[tuple[str, str]]:
 
 
 def _chapter(html: Path, page: str, part: str) -> Chapter:
-    text = HIDDEN_CODE.sub("", (html / page).read_text("utf-8"))
+    text = with_latex(HIDDEN_CODE.sub("", (html / page).read_text("utf-8")))
     drawings = tuple(DRAWING.findall(text))
     places = (f'<svg class="costfig" data-drawing="{place}"></svg>' for place in itertools.count())
     soup = BeautifulSoup(DRAWING.sub(lambda _: next(places), text), "lxml")
@@ -126,6 +132,11 @@ def _chapter(html: Path, page: str, part: str) -> Chapter:
     sheets = (link["href"] for link in soup.select("head link[rel=stylesheet]"))
     styles = tuple(_in_site(sheet.partition("?")[0], page) for sheet in sheets)
     return Chapter(page, part, article, drawings, soup.select_one('link[rel="canonical"]')["href"], styles)
+
+
+def with_latex(html: str) -> str:
+    """The HTML of a page with its formulas as they were written, since print and slides set them anew."""
+    return FORMULA.sub(lambda found: (r"\[%s\]" if found["display"] else r"\(%s\)") % found["latex"], html)
 
 
 def join(chapters: Sequence[Chapter]) -> None:

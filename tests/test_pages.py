@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
+from costlib import chapters
 from tests.browsing import BOOK, NO_BOOK, PAGES, ROOT, needs_book, violations, watched
 
 VIEWS = [("light", 360), ("dark", 1280)]  # every page; what a theme and a width do hardly depends on one another
@@ -30,6 +32,14 @@ def views(chromium, site):
     }
 
 
+def extension(name):
+    """A module of the book's own extensions."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"book/_ext/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 # --- what a page must be ----------------------------------------------------------------------------------------------
 
 UNNAMED_PICTURES = """() => [...document.querySelectorAll("main img, main svg")]
@@ -37,7 +47,6 @@ UNNAMED_PICTURES = """() => [...document.querySelectorAll("main img, main svg")]
     .filter(e => !(e.getAttribute("alt") || e.getAttribute("aria-label") || "").trim())
     .map(e => e.outerHTML.slice(0, 120))"""
 
-ALL_SET = "() => !document.querySelector('.math') || document.documentElement.classList.contains('math-set')"
 LAID_OUT = "section { content-visibility: visible !important }"  # a section out of view has no layout to be judged
 FETCHED = "() => performance.getEntriesByType('resource').map(each => each.name)"
 
@@ -81,8 +90,7 @@ def faults_in(views, wanted, site, name):
     for tab in shown.values():
         tab.goto(site + name)
         tab.add_style_tag(content=LAID_OUT)
-    for tab in shown.values():
-        tab.wait_for_function(ALL_SET)
+        tab.evaluate("dispatchEvent(new Event('resize'))")  # the page looks at a section when it comes near: now at all
     tab.wait_for_timeout(400)  # the theme looks for boxes that scroll 300 ms after the page is there
     faults = []
     for (theme, width), tab in shown.items():
@@ -103,6 +111,40 @@ def test_page_is_accessible_light_and_whole(name, site, views):
 def test_one_page_of_each_kind_is_so_in_the_other_views(name, site, views):
     faults = faults_in(views, OTHER_VIEWS, site, f"{name}.html")
     assert not faults, "\n".join(faults)
+
+
+@needs_book
+def test_a_box_that_scrolls_is_a_tab_stop_once_it_is_in_view(chromium, site):
+    phone = chromium.new_context(viewport={"width": 360, "height": 800}).new_page()
+    phone.goto(f"{site}book/executed/scale_tiers.html")
+    wide = phone.locator("section section .pst-scrollable-table-container:has(table)").last
+    assert wide.get_attribute("tabindex") is None  # nobody has laid it out to find out
+    wide.scroll_into_view_if_needed()
+    phone.wait_for_function(
+        "box => box.tabIndex === (box.scrollWidth > box.clientWidth ? 0 : -1)", arg=wide.element_handle()
+    )
+    assert phone.evaluate("box => box.scrollWidth > box.clientWidth", wide.element_handle())
+    phone.close()
+
+
+@needs_book
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_theme_is_there_before_scripts_are(chromium, site, theme):
+    tab = chromium.new_context(color_scheme=theme).new_page()
+    tab.route("**/_static/scripts/*.js*", lambda route: route.abort())
+    tab.goto(f"{site}book/executed/roofline.html")
+    assert tab.locator("html").get_attribute("data-theme") == theme
+    tab.close()
+
+
+@needs_book
+def test_without_scripts_a_page_has_its_colors_and_its_mathematics(chromium, site):
+    still = chromium.new_context(java_script_enabled=False).new_page()
+    still.goto(f"{site}book/executed/roofline.html")
+    box, formula = still.locator(".admonition").first, still.locator("div.math .katex-html").first
+    assert box.evaluate("box => getComputedStyle(box).borderLeftWidth") != "0px"
+    assert formula.bounding_box()["height"] > 10
+    still.close()
 
 
 @needs_book
@@ -247,10 +289,38 @@ def test_a_page_waits_for_one_style_sheet_and_no_script(name):
 )
 def test_only_rules_that_can_match_stay(given, kept):
     tinycss2 = pytest.importorskip("tinycss2")
-    spec = importlib.util.spec_from_file_location("lean_site", ROOT / "book/_ext/lean_site.py")
-    lean_site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(lean_site)
+    lean_site = extension("lean_site")
     assert "".join(lean_site.used(tinycss2.parse_stylesheet(given, True, True), {"used"})) == kept
+
+
+# --- mathematics ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("display", [False, True])
+@pytest.mark.parametrize(
+    "latex", [r"\frac{1}{2}", "a < b", r"t_{\mathrm{step}} = \max\left(x, y\right)", r"\text{<b>\&}"]
+)
+def test_a_formula_is_set_while_building_and_taken_back_for_print(latex, display):
+    made = extension("set_math").formula(latex, display)
+    soup = BeautifulSoup(made, "lxml")
+    assert soup.select_one(".katex-html") and soup.math and not soup.select_one(".katex-error, b")
+    back = chapters.with_latex(f"<p>{made}</p>")
+    text = BeautifulSoup(back, "lxml").p.get_text()
+    assert text == (rf"\[{latex}\]" if display else rf"\({latex}\)")
+
+
+def test_formulas_side_by_side_stay_apart():
+    set_math = extension("set_math")
+    line = "".join(f"<p>{set_math.formula(latex, display)}</p>" for latex, display in [("a", False), ("b", True)])
+    assert chapters.with_latex(line) == r"<p>\(a\)</p><p>\[b\]</p>"
+
+
+def test_a_formula_that_katex_does_not_understand_is_told(caplog):
+    set_math = extension("set_math")
+    caplog.set_level("WARNING")
+    set_math.LOG.logger.propagate = True
+    set_math.formula(r"\frac{1", False)
+    assert "not understood: \\frac{1 (KaTeX parse error" in caplog.text
 
 
 # --- the colors -------------------------------------------------------------------------------------------------------

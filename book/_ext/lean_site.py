@@ -24,6 +24,9 @@ from sphinx.application import Sphinx
 
 SHEET = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")(?![^>]*\bmedia=)[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?')
 SCRIPT = re.compile(r'<script\b[^>]*\bsrc="([^"?]+)[^"]*"')
+LOADED_LATER = ("katex.min.js",)
+"""Scripts that a page loads only when a reader asks for what they do."""
+
 NAMES = re.compile(r"[\w-]+")
 
 
@@ -117,6 +120,7 @@ def lean(site: Path) -> None:
     static = site / "_static"
     texts = {path: path.read_text("utf-8") for path in site.rglob("*.html") if static not in path.parents}
     scripts = {(path.parent / src).resolve() for path, text in texts.items() for src in SCRIPT.findall(text)}
+    scripts |= {static / name for name in LOADED_LATER if (static / name).exists()}
     names = names_in_use(texts.values(), (script.read_text("utf-8") for script in sorted(scripts)))
     alike: dict[tuple[Path, ...], list[Path]] = defaultdict(list)
     for path, text in texts.items():

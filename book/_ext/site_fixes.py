@@ -85,6 +85,38 @@ FRAME = (
         put='<summary aria-label="pages of this part">',
         always=False,  # a book may have no pages under pages
     ),
+    Fix(
+        why="until its script is there a page has the theme `auto`, which sets no colors: boxes get their borders "
+        "late and move, and without scripts never",
+        find=r'(<html\b[^>]*) data-theme="auto"',
+        put=r'\1 data-theme="light"',
+    ),
+    Fix(
+        why="the line that sets the theme before the first word is shown does not know what `auto` means",
+        find=r'(document\.documentElement\.dataset\.theme = )localStorage\.getItem\("theme"\) \|\| "auto";',
+        put=r"""\1{light: "light", dark: "dark"}[localStorage.getItem("mode")]
+      || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");""",
+    ),
+)
+
+SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
+
+SCRIPT_FIXES = (
+    Fix(
+        why="to see which boxes scroll, the theme lays out every section of a page before it can be used",
+        find=r"(\w)\.tabIndex=\1\.scrollWidth",
+        put=r"\1.checkVisibility({contentVisibilityAuto:true})&&(\1.tabIndex=\1.scrollWidth",
+    ),
+    Fix(
+        why="the same: the end of what it does to each box",
+        find=r"(\w\.scrollHeight>\w\.clientHeight\?0:-1)",
+        put=r"\1)",
+    ),
+    Fix(
+        why="the same: a section is looked at when it comes into view",
+        find=r'(window\.addEventListener\("resize",(\w)\)),new MutationObserver',
+        put=r'\1,document.addEventListener("contentvisibilityautostatechange",\2,!0),new MutationObserver',
+    ),
 )
 
 
@@ -134,15 +166,14 @@ def drop_thebe(app: Sphinx, config: Config) -> None:
     styles[:] = kept
 
 
-def lighten_katex(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Load the 280 kB that set mathematics only where there is some, and set it piece by piece (``math.js``)."""
-    named = [(Path(str(script.filename)).name, script) for script in context["script_files"]]
-    unwanted = {"katex_autorenderer.js"}
-    if doctree is None or next(doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block)), None) is None:
-        unwanted |= {"katex.min.js", "auto-render.min.js", "math.js"}
-    if missing := unwanted - {name for name, _ in named}:
-        LOG.warning("no %s to leave out on %s", ", ".join(sorted(missing)), pagename, type="site_fixes")
-    context["script_files"] = [script for name, script in named if name not in unwanted]
+def mend_script(app: Sphinx, failure: Exception | None) -> None:
+    """Mend the theme's script once it is copied."""
+    if failure is None and app.builder.format == "html":
+        script = Path(app.outdir, SCRIPT)
+        text = script.read_text("utf-8")
+        for fix in SCRIPT_FIXES:
+            text = fix.apply(text, SCRIPT)
+        script.write_text(text, "utf-8")
 
 
 def launch_sources(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -166,12 +197,11 @@ def lighter_icons(app: Sphinx, pagename: str, templatename: str, context: dict[s
 
 
 def mend_equations(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    r"""Let the keyboard reach a long equation, and write ``<`` as ``\lt``: sphinxcontrib-katex writes it as HTML."""
+    """Let the keyboard reach a long equation."""
     if app.builder.format != "html":
         return
     for block in doctree.findall(nodes.math_block):
         block["classes"].append(SCROLLS)
-        block.children = [nodes.Text(block.astext().replace("<", r"\lt "))]
 
 
 def mend_outputs(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -235,8 +265,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for configure in (use_mended_templates, set_site_address, drop_thebe):
         app.connect("config-inited", configure)
     app.connect("builder-inited", lend_html_visitors)
+    app.connect("build-finished", mend_script)
     for mend in (mend_equations, mend_outputs):
         app.connect("doctree-resolved", mend)
-    for page_fix in (lighten_katex, launch_sources, lighter_icons):
+    for page_fix in (launch_sources, lighter_icons):
         app.connect("html-page-context", page_fix, priority=900)  # after the theme has filled the context
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

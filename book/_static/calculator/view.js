@@ -109,7 +109,7 @@
     for (const chart of ["costs", "roofline"]) {
       const drawn = calculatorCharts[chart](good);
       calculatorCharts.table(at(`${chart}-table`), drawn);
-      if (painted) calculatorCharts.draw(at(chart), drawn).catch(() => { at(chart).textContent = "The chart could not be drawn: the table says the same."; });
+      if (wanted) calculatorCharts.draw(at(chart), drawn).catch(() => { at(chart).textContent = "The chart could not be drawn: the table says the same."; });
     }
   }
 
@@ -238,13 +238,15 @@
     }
   }
 
-  let painted = false;
+  let wanted = false;  // whether to draw charts: their library is large, and waits until one is in view or a reader does something
   window.addEventListener("popstate", load);
   document.querySelector(".calculator-static").hidden = true;
   root.hidden = false;
   load();
-  const redraw = () => { painted = true; showResults(); };
-  requestAnimationFrame(() => setTimeout(redraw));
-  new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  new ResizeObserver(() => painted && showResults()).observe(at("costs"));
+  const want = () => { if (!wanted) { wanted = true; showResults(); } };
+  const inView = new IntersectionObserver(seen => seen.some(each => each.isIntersecting) && want());
+  for (const chart of ["costs", "roofline"]) inView.observe(at(chart));
+  for (const sign of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(sign, want, { once: true, passive: true });
+  new MutationObserver(() => wanted && showResults()).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  new ResizeObserver(() => wanted && showResults()).observe(at("costs"));
 })();
