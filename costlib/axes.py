@@ -93,4 +93,5 @@ def _range(name: str, spec: str, text: str, default: Any) -> Axis:
     spaced = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     if isinstance(default, int) or (name in VOCABULARY and VOCABULARY[name].whole):
         return Axis(name, tuple(dict.fromkeys(round(float(each)) for each in spaced)), log)
-    return Axis(name, tuple(float(f"{each:.{DIGITS}g}") for each in spaced), log)
+    inside = dict.fromkeys(float(f"{each:.{DIGITS}g}") for each in spaced)
+    return Axis(name, (float(low), *(each for each in inside if low < each < high), float(high)), log)

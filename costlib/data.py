@@ -99,7 +99,7 @@ def derived(function: Callable) -> Callable:
 
 def forget() -> None:
     """Read the tables anew from here on."""
-    for kept in (package, table, _described):
+    for kept in (package, _table_rows, _cells, _described):
         kept.cache_clear()
     forget_derived()
 
@@ -170,14 +170,6 @@ def _cells(name: str, key: str) -> pd.Series:
     return _table_rows(name).loc[key]
 
 
-def _forget_rows() -> None:
-    _table_rows.cache_clear()
-    _cells.cache_clear()
-
-
-table.cache_clear = _forget_rows  # for who changes files under a running process
-
-
 def _dtype(field: Field) -> str:
     return {"number": "float64", "integer": "Int64", "boolean": "boolean"}.get(field.type, "string")
 
@@ -191,6 +183,7 @@ def row(name: str, key: str) -> pd.Series:
     return _cells(name, key)
 
 
+@derived
 def fact(name: str, key: str, field: str) -> Fact | None:
     """The value of one cell in base units, with its provenance; None where the cell is empty."""
     cells, about = row(name, key), package()[name]

@@ -17,11 +17,16 @@ STALE_DAYS = 120  # a price seen longer ago than this is marked as old
 def day(on: str | None = None) -> str:
     """The day up to which prices are known: `on`, or the newest of all price tables. InputError for what is no day."""
     if on is None:
-        return max(str(data.table(name)["date"].max()) for name in TABLES)
+        return _newest()
     try:
         return datetime.date.fromisoformat(on).isoformat()
     except (TypeError, ValueError) as error:
         raise InputError(f"{on!r} is not a day, such as {day()}") from error
+
+
+@data.derived
+def _newest() -> str:
+    return max(str(data.table(name)["date"].max()) for name in TABLES)
 
 
 def today() -> str:

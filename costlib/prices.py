@@ -77,11 +77,17 @@ def offer(api_model: str, provider: str | None = None, on: str | None = None, pu
 
     Raises InputError, with near matches, for an unknown model or provider.
     """
-    every = offers(on, float("inf"), public)
+    return _offer(api_model, provider, day(on), () if public else tuple(quotes.given()))
+
+
+@data.derived
+def _offer(api_model: str, provider: str | None, on: str, own: tuple[quotes.Quote, ...]) -> pd.Series:
+    """`offer` on the day `on`, with the quotes `own`."""
+    every = offers(on, float("inf"), public=not own)
     rows = every[every["api_model"] == api_model]
     if rows.empty:
         raise InputError(
-            f"data/api_token_prices.csv has no api_model {api_model!r} by {day(on)}"
+            f"data/api_token_prices.csv has no api_model {api_model!r} by {on}"
             f"{near(api_model, every['api_model'].unique())}"
         )
     if not provider:
@@ -127,13 +133,20 @@ def rental_rows(
     Those of the last 120 days before `day(on)`; where they are fewer than `FEWEST`, all that are no older than a year
     before the newest. Raises InputError when nobody is known to rent it so.
     """
-    own = quotes.rows("gpu_rental_prices").query("gpu == @gpu and contract == @contract")
-    if len(own) and not public and not provider_class:
-        return own.sort_values("usd_per_gpu_hour")
+    if quotes.given() and not public and not provider_class:
+        own = quotes.rows("gpu_rental_prices").query("gpu == @gpu and contract == @contract")
+        if len(own):
+            return own.sort_values("usd_per_gpu_hour")
+    return _rental_rows(gpu, contract, provider_class, day(on))
+
+
+@data.derived
+def _rental_rows(gpu: str, contract: str, provider_class: str | None, on: str) -> pd.DataFrame:
+    """`rental_rows` of the public table on the day `on`."""
     frame = data.table("gpu_rental_prices")
     rows = frame[(frame["gpu"] == gpu) & (frame["contract"] == contract) & (frame["provider_class"] != "index")]
     rows = rows[rows["provider_class"] == provider_class] if provider_class else rows
-    rows = rows[rows["date"] <= day(on)]
+    rows = rows[rows["date"] <= on]
     if rows.empty:
         known = frame["gpu"].unique()
         raise InputError(

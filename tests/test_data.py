@@ -144,16 +144,15 @@ def test_an_unknown_row_is_an_error_with_near_matches():
 @contextlib.contextmanager
 def in_place_of_the_real_ones(project):
     """The tables and the bibliography of `project`, in the place of the real ones."""
-    cached = (data.package, data.table, data.bibliography)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "FOLDER", project.path / "data")
         patch.setattr(data, "PACKAGE", project.path / "data" / "datapackage.yaml")
         patch.setattr(data, "BIBLIOGRAPHY", project.path / "book" / "references.bib")
-        for each in cached:
-            each.cache_clear()
+        data.bibliography.cache_clear()
+        data.forget()
         yield project
-    for each in cached:
-        each.cache_clear()
+    data.bibliography.cache_clear()
+    data.forget()
 
 
 @pytest.fixture
@@ -363,7 +362,7 @@ def test_a_changed_cell_changes_what_is_computed(copy):
     equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4)
     before = equations(values, "ridge_flops_per_byte")
     copy.cell("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second", "6700")
-    data.table.cache_clear()
+    data.forget()
     equations, values = cases.deployment("llama_3_1_70b", "h100_sxm_80gb", n_gpus=4)
     assert equations(values, "ridge_flops_per_byte") == before / 2
 

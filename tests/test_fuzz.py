@@ -5,17 +5,37 @@ Some hundreds of cases here; `make fuzz` runs ten thousand and more for each tes
 
 import csv
 import io
+import itertools
 import math
 import re
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import docutils.core
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from myst_parser import docutils_
 
-from costlib import book, cases, configs, execute, predict, price_list, quotes, sheets, usage, values
+from costlib import (
+    axes,
+    bills,
+    book,
+    cases,
+    configs,
+    execute,
+    freshness,
+    predict,
+    price_list,
+    quotes,
+    sheets,
+    usage,
+    values,
+    vintages,
+)
 from costlib.errors import InputError
 from tests import hostile
 
@@ -211,6 +231,75 @@ def test_a_name_leads_nowhere_but_to_its_folder(text):
         assert outcome(ask, text)[1].startswith("there is no notebooks/")
 
 
+# --- what a command is asked -----------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(NOTEBOOKS), st.data())
+def test_a_list_of_values_is_taken_as_everybody_reads_it_or_told(notebook, given_):
+    name = given_.draw(st.sampled_from(sorted(book.parameters(notebook))))
+    spec = ",".join(given_.draw(st.lists(hostile.CELLS, min_size=1, max_size=3)))
+    assume(":" not in spec)
+    found, said = outcome(axes.read, notebook, [f"{name}={spec}"])
+    if said:
+        assert name in said and len(said) < 6000 + len(spec)
+        return
+    [axis] = found
+    parts = dict.fromkeys(part.strip() for part in spec.split(","))
+    assert axis.name == name and 0 < len(axis.values) <= len(parts)
+    for value in axis.values:
+        assert not axis.numeric or any(same(value, part) for part in parts)
+        assert book.check_parameters(notebook, {name: value})[name] is value
+
+
+@given(hostile.CELLS, hostile.CELLS, st.sampled_from(("log", "lin", "", "LOG")), hostile.CELLS | st.just("5"))
+@example("1", "1.0000001", "lin", "5")
+@example("1234567", "7654321", "log", "3")
+@example("1", "3000", "log", "20")
+@example("0", "1e308", "lin", "3")
+def test_a_range_has_its_ends_and_rises_between_them_or_is_told(low, high, spacing, count):
+    found, said = outcome(axes.read, "scale_tiers", [f"demand_tokens_per_second={low}:{high}:{spacing}:{count}"])
+    if said:
+        assert "demand_tokens_per_second" in said
+        return
+    [axis] = found
+    assert (axis.values[0], axis.values[-1]) == (hostile.as_read(low.strip()), hostile.as_read(high.strip()))
+    assert all(before < after for before, after in itertools.pairwise(axis.values))
+    assert 2 <= len(axis.values) <= int(count)
+
+
+@given(hostile.CELLS)
+@example("١٢٣.45")
+@example("123.45\n")
+def test_a_bill_is_an_amount_or_told(text):
+    log = SimpleNamespace(total=10**12, read_rows=1)
+    said = ""
+    try:
+        bills.reconcile(log, text)
+    except InputError as error:
+        said = str(error)
+    except AttributeError:  # it looks into the log: the amount was taken
+        assert not math.isnan(hostile.as_read(text))
+    assert not said or said.startswith("bill_usd = ")
+
+
+@given(hostile.CELLS)
+@example("２０２６-01-01")
+@example("2026-02-30")
+def test_a_day_is_one_of_the_calendar_or_told(text):
+    day, said = outcome(freshness.day, text)
+    assert "is not a day" in said if said else (day == text and sheets.is_day(text))
+
+
+@given(hostile.files(PRICES))
+@SLOW
+def test_a_broken_table_of_other_prices_is_told_or_laid_out(folder, raw):
+    path = folder / "other.csv"
+    path.write_bytes(raw)
+    with tempfile.TemporaryDirectory() as place:
+        laid, said = outcome(vintages.lay_out, str(path), Path(place) / "tables")
+        assert "other.csv" in said if said else (laid / "api_token_prices.csv").read_bytes() == raw
+
+
 # --- rows to predict -------------------------------------------------------------------------------------------------
 
 ROWS = """id,model,gpu,n_gpus,tp,precision,engine,input_tokens,output_tokens,batch_or_concurrency,metric
@@ -337,6 +426,40 @@ def test_a_broken_log_is_told_or_read(folder, made):
     path.write_bytes(made[1])
     log, said = outcome(usage.read, path)
     assert made[0] in said if said else log.rows
+
+
+IN_PARQUET = (
+    "1000", "1000.5", "'1,000'", "-5", "true", "NULL", "'x'::BLOB", "TIMESTAMP '2026-06-05 01:02:03'", "''", "[1, 2]",
+    "DATE '2026-06-05'", "1e300", "'nan'::DOUBLE", "'inf'::FLOAT", "9223372036854775807", "0.1::DECIMAL(20, 10)",
+    "170141183460469231731687303715884105727", "{'a': 1}", "MAP {'a': 1}", "'=1+1'", "'gpt-4.1'", "INTERVAL 1 DAY",
+)  # fmt: skip
+
+
+@SLOW
+@given(st.sampled_from((*NAMES, "user.id", "service.name", "start")), st.sampled_from(IN_PARQUET))
+def test_a_column_of_any_type_in_parquet_is_read_as_it_stands_or_told(folder, column, cell):
+    path = folder / "log.parquet"
+    good = {
+        "start": "TIMESTAMP '2026-06-05'", "provider.name": "'openai'", "response.model": "'gpt-4.1'",
+        "usage.input_tokens": "1000", "usage.output_tokens": "200", "user.id": "'ann'", "service.name": "'chat'",
+    }  # fmt: skip
+    full = {"start": "startTimeUnixNano", "user.id": "user.id", "service.name": "service.name"}
+    cells = {**good, column: cell}
+    row = ", ".join(f'{text} AS "{full.get(name, f"gen_ai.{name}")}"' for name, text in cells.items())
+    duckdb.sql(f"COPY (SELECT {row}) TO '{path}' (FORMAT parquet)")
+    log, said = outcome(usage.read, path)
+    if said:
+        assert "log.parquet" in said
+        return
+    found = log.query('SELECT reason, input, output, "user", product, pico FROM requests')
+    assert len(found) + log.ignored == 1
+    for reason, *counts, _, _, pico in found:
+        assert (reason is None) == (pico is not None)
+        if reason is None:
+            given_ = [cells["usage.input_tokens"], cells["usage.output_tokens"]]
+            assert [float(count) for count in counts] == [hostile.as_read(each.strip("'")) for each in given_]
+    for written_file in log.write(folder / "out"):
+        assert_harmless(written_file)
 
 
 def test_a_log_with_a_pattern_for_a_name_is_that_file_alone(folder):

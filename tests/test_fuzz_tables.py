@@ -3,9 +3,12 @@
 import csv
 import io
 import shutil
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -30,7 +33,7 @@ def put(name, raw):
     """Put a file in the place of a table, and read it."""
     path = data.package()[name].path
     path.write_bytes(raw)
-    data.table.cache_clear()
+    data.forget()
     return outcome(data.table, name)
 
 
@@ -66,6 +69,35 @@ def test_a_broken_table_is_told_or_read(tables, given_):
     frame, said = put(name, raw)
     about = data.package()[name]
     assert said.startswith(f"data/{about.path.name}") if said else list(frame.columns) == list(about.fields)
+
+
+def described(name):
+    """The description of one table of the book, as a package of its own."""
+    whole = yaml.safe_load((data.ROOT / "data" / "datapackage.yaml").read_text("utf-8"))
+    only = [each for each in whole["resources"] if each["name"] == name]
+    return yaml.safe_dump({"name": "facts", "resources": only}, sort_keys=False, default_flow_style=None, width=300)
+
+
+DESCRIBED = described("precisions")
+
+
+@SLOW
+@given(st.data())
+def test_a_broken_description_of_the_tables_is_told_or_read(tables, given_):
+    raw = given_.draw(hostile.files(DESCRIBED))
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(data, "FOLDER", Path(folder))
+        patch.setattr(data, "PACKAGE", Path(folder) / "datapackage.yaml")
+        (Path(folder) / "datapackage.yaml").write_bytes(raw)
+        (Path(folder) / "precisions.csv").write_text(tables["precisions"])
+        data.forget()
+        found, said = outcome(data.package)
+        if said:
+            assert "datapackage.yaml" in said
+        elif "precisions" in found:
+            _, said = outcome(data.table, "precisions")
+            assert not said or said.startswith("data/")
+    data.forget()
 
 
 @pytest.mark.parametrize("line", ["<script>alert(1)</script>", "x"])
