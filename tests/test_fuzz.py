@@ -44,7 +44,7 @@ SLOW = settings(max_examples=ASKED if ASKED > 1000 else ASKED // 5)  # for what 
 MANY = settings(max_examples=ASKED // 10)  # for files with ten changed rows each
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
