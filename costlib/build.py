@@ -28,6 +28,7 @@ HTML = WORK / "html"
 EXECUTED = ROOT / "book" / "executed"
 SCRATCH = ".scratch-"  # how folders of a build under way begin
 RECORD = WORK / "cache" / "built.json"  # what the published pages rest on
+ABSENT = ROOT / "book" / "_ext" / "absent"  # stands before modules that jupyter-book need not load
 SOUND = WORK / "cache" / "sound.json"  # what the last check found sound
 
 
@@ -158,9 +159,16 @@ def _set_pages(folder: Path) -> tuple[int, str]:
     """Run jupyter-book into `folder`, warnings as errors, showing how far it is. Returns its exit code and its log."""
     program = Path(sys.executable).parent / "jupyter-book"
     command = [str(program), "build", str(ROOT), "--path-output", str(folder), "-W", "-n", "--keep-going"]
+    paths = os.pathsep.join(filter(None, (str(ABSENT), os.environ.get("PYTHONPATH"))))
     lines, shown = [], ""
     with subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        cwd=ROOT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as running:
         try:
             for line in running.stdout:

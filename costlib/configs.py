@@ -218,7 +218,7 @@ def _gpus(found: dict[str, Any], notes: list[str], n_gpus: str, gpu: str, tp: st
     if said.wide or said.expert > count:
         raise UnreadError(f"tp {tp!r} spreads experts over more GPUs than the {count:g} of the row")
     tensor, pipeline, spread = _ways(found, notes, said, count)
-    whole = not said.unread and tensor == int(tensor) and pipeline == int(pipeline)
+    whole = not said.unread and float(tensor).is_integer() and float(pipeline).is_integer()
     if not whole or tensor * pipeline > count or tensor < 1 or pipeline < 1:
         raise UnreadError(
             f"tp {tp!r} is not allowed: it must be whole numbers, and tensor times pipeline parallel from 1 to n_gpus ="
@@ -272,11 +272,14 @@ def _count(found: dict[str, Any], notes: list[str], n_gpus: str, gpu: str, said:
         return value
     times = _TIMES.search(gpu)
     if times and int(times[1] or times[2]):
-        return float(times[1] or times[2])
-    ways = [way for way in (said.tensor, said.pipeline, said.data, said.copies) if way >= 1]
-    count = math.prod(ways) if ways else said.expert if said.expert >= 1 else 1.0
-    notes.append(f"n_gpus not given: {count:g}")
-    return float(count)
+        count = float(times[1] or times[2])
+    else:
+        ways = [way for way in (said.tensor, said.pipeline, said.data, said.copies) if way >= 1]
+        count = float(math.prod(ways) if ways else said.expert if said.expert >= 1 else 1.0)
+        notes.append(f"n_gpus not given: {count:g}")
+    if count > MOST["n_gpus"]:
+        raise UnreadError(f"these are {count:g} GPUs, and at most {MOST['n_gpus']:,.0f} are allowed")
+    return count
 
 
 def _fewest(found: dict[str, Any], limit: float) -> float:

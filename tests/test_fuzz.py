@@ -337,6 +337,17 @@ def test_a_number_of_a_row_is_read_as_people_do_or_the_row_says_why_not(field, t
         assert found[FIELDS[field]] == pytest.approx(tolerantly(text)) or found["note"], (text, found[FIELDS[field]])
 
 
+@pytest.mark.parametrize("n_gpus", ["", "2", "8"])
+@pytest.mark.parametrize(
+    "tp", ["1e400", "pp1e400", "dp1e400", "ep1e400", "9" * 400, "tp2 pp" + "9" * 400, "1e300", "0e999"]
+)
+def test_a_layout_of_endless_gpus_is_told(n_gpus, tp):
+    head, row = csv.reader(io.StringIO(ROWS))
+    cells = {**dict(zip(head, row, strict=True)), "n_gpus": n_gpus, "tp": tp}
+    found = configs.parse(pd.DataFrame([cells])).iloc[0]
+    assert found["reason"] or 1 <= found["n_gpus"] <= configs.MOST["n_gpus"]
+
+
 @MANY
 @given(st.lists(st.tuples(st.sampled_from(range(11)), hostile.CELLS), min_size=10, max_size=10))
 def test_every_row_to_predict_gives_a_value_or_a_reason(folder, changes):
