@@ -16,6 +16,7 @@ from costlib.chapters import Chapter, words
 
 SCRIPTS = ("katex.min.js", "auto-render.min.js", "katex_autorenderer.js")
 SOLUTIONS = "solutions"
+REFERENCE = "Reference"  # the part of the table of contents that is looked up, not read
 SHORTENED = re.compile(r"The \w+ \d+ of (\d+) rows; all are in the file\.")  # what the site says of a long table
 
 
@@ -149,9 +150,12 @@ def authors(citation: Mapping[str, Any]) -> str:
 
 
 def _contents(entries: Sequence[Entry]) -> str:
-    """The table of contents: chapters under their parts, and their sections; `printing` fills in the pages."""
+    """The table of contents: chapters under their parts, and their sections; `printing` fills in the pages.
+
+    Sections of the reference are left to the outline: they are names, and would fill pages.
+    """
     lines, part = ['<nav class="book-contents"><h1>Contents</h1>'], ""
-    for each in entries:
+    for each in (entry for entry in entries if entry.level == 0 or entry.part != REFERENCE):
         if each.part != part:
             part = each.part
             lines.append(f'<p class="contents-part">{escape(part)}</p>')
