@@ -83,8 +83,8 @@ reproducible: book  ## build the book a second time elsewhere and compare every 
 fuzz: .venv/ready  ## throw 10,000 hostile inputs and more at everything that reads files or parameters (about half an hour)
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n auto --durations 0 tests/test_fuzz.py tests/test_fuzz_tables.py
 
-quality: .venv/ready  ## scores of Lighthouse for every page of the built book (needs Node); PAGES="roofline index" for some
-	@$(BIN)/python -m tests.quality $(PAGES)
+quality: .venv/ready  ## scores of Lighthouse for every page (needs Node); PAGES="roofline index" for some, DESKTOP=1 as a desktop
+	@$(BIN)/python -m tests.quality $(if $(DESKTOP),--desktop) $(PAGES)
 
 sphinx: .venv/ready .venv-sphinx/ready  ## set the pages that stand in book/executed with plain current Sphinx, into _build/sphinx
 	@test -d book/executed || $(BIN)/costlib notebooks

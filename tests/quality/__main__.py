@@ -2,7 +2,7 @@
 
 Run with `make quality`, or `python -m tests.quality PAGE...` for some pages (`roofline`, `index`). The book is served
 compressed, as a host would serve it, on this machine alone; Lighthouse visits each page as a mid-range phone on a slow
-network. Node runs it, in the version that package-lock.json pins. Scores depend on how busy the machine is, and a
+network, or with --desktop as a desktop. Node runs it, in the version that package-lock.json pins. Scores depend on how busy the machine is, and a
 disturbance can only lower them: a page below the mark is visited again, up to three times, and its best visit counts.
 What can be held fast (weight, accessibility) is in tests/test_pages.py; this is a report and no part of the tests.
 """
@@ -102,11 +102,11 @@ def browser() -> str:
 Visit = tuple[list[int], int, list[str]]
 
 
-def visit(address: str, program: str) -> Visit:
+def visit(address: str, program: str, more: tuple[str, ...] = ()) -> Visit:
     """Lighthouse's scores of a page, the bytes that it transfers, and the audits that are not passed."""
     command = [
         "node", "node_modules/lighthouse/cli/index.js", address, "--output=json", "--quiet",
-        f"--only-categories={','.join(CATEGORIES)}", "--max-wait-for-load=60000",
+        f"--only-categories={','.join(CATEGORIES)}", "--max-wait-for-load=60000", *more,
         "--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic --disable-background-networking",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=HERE, env={**os.environ, "CHROME_PATH": program}, capture_output=True, text=True)
@@ -123,11 +123,11 @@ def visit(address: str, program: str) -> Visit:
 VISITS = 3  # of a page that is below the mark
 
 
-def best(address: str, program: str) -> Visit:
+def best(address: str, program: str, more: tuple[str, ...] = ()) -> Visit:
     """The best of up to three visits to a page, which end with the first that reaches the mark."""
     visits: list[Visit] = []
     while len(visits) < VISITS and not (visits and min(visits[-1][0]) >= LEAST):
-        visits.append(visit(address, program))
+        visits.append(visit(address, program, more))
     return max(visits, key=lambda each: sum(each[0]))
 
 
@@ -135,13 +135,15 @@ def main() -> None:
     """Visit the pages, print a line for each, and fail with the names of those that are below the mark."""
     asked = argparse.ArgumentParser(prog="make quality", description="Lighthouse over the built book.")
     asked.add_argument("names", nargs="*", help="pages, such as roofline; all without any")
-    chosen = pages(asked.parse_args().names)
+    asked.add_argument("--desktop", action="store_true", help="visit as a desktop, not as a phone")
+    options = asked.parse_args()
+    chosen, more = pages(options.names), ("--preset=desktop",) if options.desktop else ()
     ready()
     program, failed = browser(), []
     print(f"{'page':24}{'perf':>6}{'a11y':>6}{'best':>6}{'seo':>6}{'kB':>7}", flush=True)
     with served(BOOK) as address:
         for page in chosen:
-            scores, sent, poor = best(address + page, program)
+            scores, sent, poor = best(address + page, program, more)
             name = page.removeprefix("book/").removeprefix("executed/").removesuffix(".html")
             row = f"{name:24}{''.join(f'{score:6d}' for score in scores)}{sent / 1000:7.0f}"
             print(row, *poor, sep="  ", flush=True)
