@@ -2,8 +2,9 @@
 
 Run with `make quality`, or `python -m tests.quality PAGE...` for some pages (`roofline`, `index`). The book is served
 compressed, as a host would serve it, on this machine alone; Lighthouse visits each page as a mid-range phone on a slow
-network, or with --desktop as a desktop. Node runs it, in the version that package-lock.json pins. Scores depend on how busy the machine is, and a
-disturbance can only lower them: a page below the mark is visited again, up to three times, and its best visit counts.
+network, or with --desktop as a desktop. Node runs it, in the version that package-lock.json pins. Scores depend on how
+busy the machine is, and a disturbance can only lower them: a page below the mark is visited again, up to three times,
+and its best visit counts.
 What can be held fast (weight, accessibility) is in tests/test_pages.py; this is a report and no part of the tests.
 """
 
