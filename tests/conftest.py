@@ -177,6 +177,11 @@ def _failing(project: Project) -> Run:
     return Run(project.costlib("notebooks"), project, published)
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment without what starts coverage in a process, for one that is to fail while it writes or ends."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def stand_in(project: Project, script: str) -> str:
     """A Python for `project` beside which jupyter-book is replaced by `script`."""
     environment, own = project.path.parent / "environment", Path(sys.prefix)

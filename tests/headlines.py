@@ -68,8 +68,7 @@ def glued(chapters: Iterable[Path]) -> dict[tuple[str, str], str]:
 
 def computed() -> dict[tuple[str, str], str]:
     """What the chapters glue with their own parameters; those that are as they were last built do not run again."""
-    build.WORK.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build.WORK, prefix=".headlines-") as scratch:
+    with tempfile.TemporaryDirectory() as scratch:  # not in _build, which a build that begins clears
         fresh = Path(scratch) / "executed"
         if failures := execute.run_all(book.notebooks(), fresh, {"machine_name": machine.PUBLISHED}):
             raise InputError("\n\n".join(failures))

@@ -15,7 +15,7 @@ import pytest
 
 from costlib import axes, cli, grid, outcome, plots
 from costlib.errors import InputError
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, unmeasured
 
 PARAMETERS = 'n = 1  # a number\nword = "a"  # a word'
 SAYS = """
@@ -109,7 +109,7 @@ def test_a_grid_runs_again_what_failed_and_what_rests_on_a_change_and_nothing_el
 
 
 def started(project, *more):
-    env = {**os.environ, "PYTHONPATH": str(project.path)}
+    env = {**unmeasured(), "PYTHONPATH": str(project.path)}
     command = [sys.executable, "-c", COMMAND, "grid", "slow", "-p", "n=1,2,3,4", *more]
     return subprocess.Popen(
         command, cwd=project.path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from costlib import files
-from tests.conftest import COMMAND, stand_in
+from tests.conftest import COMMAND, stand_in, unmeasured
 from tests.test_build import wait_for
 from tests.test_grid import group_is_gone, heeds_ctrl_c
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_error_and_the_last_good_book_stands(stood, what):
     sets('mkdir -p "$4" && head -c 5000000 /dev/zero > "$4/large" || exit 1')
     command = [program, "-B", "-c", COMMAND, "build"]  # Python itself does not see when it writes bytecode by half
     done = subprocess.run(
-        command, cwd=project.path, env={**os.environ, "PYTHONPATH": str(project.path)}, capture_output=True, text=True,
+        command, cwd=project.path, env=unmeasured() | {"PYTHONPATH": str(project.path)}, capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM[what], ROOM[what])),
     )  # fmt: skip
     assert done.returncode == 1 and "Traceback" not in done.stderr
