@@ -371,3 +371,17 @@ def test_of_very_many_mistakes_the_first_are_told_and_the_rest_counted():
     problems = [f"line {number}" for number in range(data.MOST_TOLD + 3)]
     assert data.told(problems[:2]) == "line 0\nline 1"
     assert data.told(problems).splitlines() == [*problems[: data.MOST_TOLD], "and 3 more"]
+    assert data.told(problems[: data.MOST_TOLD]).splitlines() == problems[: data.MOST_TOLD]
+
+
+def test_tables_can_be_taken_from_another_folder_and_back(project):
+    project.cell("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second", "6700")
+    own = data.fact("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second")
+    folder = data.FOLDER
+    try:
+        data.use(project.path / "data")
+        assert data.fact("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second") == pytest.approx(6.7e12)
+        assert data.package()["accelerators"].path == project.path / "data" / "accelerators.csv"
+    finally:
+        data.use(folder)
+    assert data.fact("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second") == own != 6.7e12

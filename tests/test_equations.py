@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from sympy import Piecewise, ceiling, floor, oo, sin
+from sympy import Piecewise, ceiling, floor, oo, sin, symbols
 
 from costlib import data, pages, render
 from costlib.equations import Max, Min, Model, equation
@@ -429,4 +429,22 @@ def test_an_overridden_quantity_shields_its_inputs():
 
 def test_at_a_kink_the_derivative_is_that_of_one_side():
     at_kink = {"decode_compute_seconds": 0.01, "decode_memory_seconds": 0.01}
-    assert roofline.decode_seconds.partial("decode_compute_seconds", at_kink) in (0.0, 1.0)
+    sides = [roofline.decode_seconds.partial(name, at_kink) for name in at_kink]
+    assert sorted(sides) == [0.0, 1.0]  # the one argument that counts as taken, not both and not neither
+    tied = {"decode_compute_seconds": 0.01, "decode_memory_seconds": 0.01 + 1e-12}
+    assert roofline.decode_seconds.partial("decode_memory_seconds", tied) == 1.0
+
+
+@pytest.mark.parametrize("word", [Max, Min])
+def test_of_arguments_that_tie_the_first_is_taken(word):
+    a, b, c = names = symbols("a b c")
+    slopes = [word(a, b, c).diff(each).subs(dict.fromkeys(names, 1.0)) for each in names]
+    assert slopes == [1, 0, 0]
+
+
+def test_what_does_not_depend_on_a_quantity_is_found_in_order():
+    model, _ = deployed()
+    found = model.independent("decode_seconds", of=["batch"])
+    assert found and set(found) < set(model._sorted(["decode_seconds"], ()))
+    assert "decode_seconds" not in found
+    assert model.independent("decode_seconds", of=[]) == model._sorted(["decode_seconds"], ())
