@@ -51,7 +51,7 @@ class Reconciliation:
 
 def reconcile(log: Log, bill_usd: str | float) -> Reconciliation:
     """Set a bill in USD beside the priced sum of a log. Raises InputError for a bill that is no amount of cents."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]{1,2})?", str(bill_usd)):
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,2})?", str(bill_usd)):
         raise InputError(
             f"bill_usd = {bill_usd!r} is not allowed: it must be an amount in USD and cents, such as 123.45"
         )

@@ -77,7 +77,8 @@ def _from_file(path: Path) -> str:
     if path.suffix == ".csv":
         sheets.head(path)  # DuckDB would rename a column that is named twice
         form = "delim = ',', quote = '\"', escape = '\"', header = true, all_varchar = true"
-        return f"SELECT * FROM read_csv({_one(path)}, {form}, null_padding = true, parallel = false)"
+        guess = "comment = '', skip = 0"  # nothing: it would take rows that begin with # for comments, and drop them
+        return f"SELECT * FROM read_csv({_one(path)}, {form}, {guess}, null_padding = true, parallel = false)"
     if path.suffix in (".json", ".jsonl"):
         return _from_otlp(path)
     raise InputError(f"{path} is not allowed: a log ends in .parquet, .csv, .json or .jsonl (OTLP)")

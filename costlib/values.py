@@ -6,6 +6,7 @@ stay texts, which a parameter that must be a number then refuses.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -84,4 +85,6 @@ def _value(event: events.ScalarEvent) -> Any:
         return float(text.replace(".", ""))
     if _LEADING_ZERO.match(text) or not re.fullmatch(sheets.NUMBER, text):
         return text
-    return int(text) if text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS else float(text)
+    if text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    return float(text) if math.isfinite(float(text)) else text  # nobody means infinity by 1e999
