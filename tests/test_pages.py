@@ -47,7 +47,7 @@ UNNAMED_PICTURES = """() => [...document.querySelectorAll("main img, main svg")]
     .filter(e => !(e.getAttribute("alt") || e.getAttribute("aria-label") || "").trim())
     .map(e => e.outerHTML.slice(0, 120))"""
 
-LAID_OUT = "section { content-visibility: visible !important }"  # a section out of view has no layout to be judged
+LAID_OUT = "section, .math { content-visibility: visible !important }"  # what is out of view has no layout to judge
 FETCHED = "() => performance.getEntriesByType('resource').map(each => each.name)"
 
 RAW_MATHEMATICS = r"""() => {
