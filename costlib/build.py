@@ -162,14 +162,9 @@ def _set_pages(folder: Path) -> tuple[int, str]:
     paths = os.pathsep.join(filter(None, (str(ABSENT), os.environ.get("PYTHONPATH"))))
     lines, shown = [], ""
     with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as running:
+        command, cwd=ROOT, text=True, env=os.environ | {"PYTHONPATH": paths}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
         try:
             for line in running.stdout:
                 lines.append(line)

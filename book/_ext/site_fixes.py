@@ -104,13 +104,8 @@ SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 SCRIPT_FIXES = (
     Fix(
         why="to see which boxes scroll, the theme lays out every section of a page before it can be used",
-        find=r"(\w)\.tabIndex=\1\.scrollWidth",
-        put=r"\1.checkVisibility({contentVisibilityAuto:true})&&(\1.tabIndex=\1.scrollWidth",
-    ),
-    Fix(
-        why="the same: the end of what it does to each box",
-        find=r"(\w\.scrollHeight>\w\.clientHeight\?0:-1)",
-        put=r"\1)",
+        find=r"(\w)\.tabIndex=(\1\.scrollWidth>[^}]*\?0:-1)",
+        put=r"\1.checkVisibility({contentVisibilityAuto:true})&&(\1.tabIndex=\2)",
     ),
     Fix(
         why="the same: a section is looked at when it comes into view",
