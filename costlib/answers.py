@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
-from costlib import data, sensitivity
+from costlib import sensitivity, tracking
 from costlib.sensitivity import Shares, Sobol
 from costlib.study import KINDS, Study
 from costlib.uncertainty import LEVELS
@@ -53,7 +53,7 @@ def _falling(found: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
 
-@data.derived
+@tracking.derived
 def answer(study: Study, count: int = COUNT) -> Answer:
     """The answer for `study`, from ``count * (inputs + 2)`` evaluations for Sobol and about as many for Shapley."""
     indices = sensitivity.sobol(study, study.groups, count)

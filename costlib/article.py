@@ -24,6 +24,7 @@ from costlib import (
     quotes,
     sizes,
     techniques,
+    tracking,
     units,
 )
 from costlib import horizons as over_time
@@ -407,6 +408,7 @@ def sold_then(claim: str) -> np.ndarray:
     return history.input_prices(every[named.get(claim, cheap)], THEN[claim])
 
 
+@tracking.question
 def cheapest_by_developer() -> float:
     """The input price of a developer's cheapest model now, at the developer in the middle, in USD per million."""
     offered = prices.offers()
@@ -456,17 +458,22 @@ def workloads() -> dict[str, float]:
     single = equations.evaluate({**values, "batch": 1.0}, "prefill_request_seconds", "output_token_seconds")
     late = [each.late(*latency.limits(None, None)) for each in latency.simulated(equations, values, [_BUSY / 2, _BUSY])]
     multiple = {"late_price_multiple": 10.0, "late_share_cut": late[1] - late[0]}
-    offered = market.requests(**REQUEST)
-    discounts = (1 - offered["batch_input"] / offered["input"]).dropna()
     return {
         "C160": equations(multiple, "worthwhile_price_multiple"),
         "C169": float(equations(values, "breakeven_utilization")),
         "C170": 1 / loads.peak(loads.curve("constant")),
-        "C171": float(discounts.median()),
+        "C171": _batch_discount(),
         "C172": float(single["prefill_request_seconds"] + single["output_token_seconds"]),
         "C173": float(sum(found.portfolio.homes[kind] == home for kind, home in said.items())),
         "C174": found.saving,
     }
+
+
+@tracking.question
+def _batch_discount() -> float:
+    """What a batch saves of the price of input: the median of the market."""
+    offered = market.requests(**REQUEST)
+    return float((1 - offered["batch_input"] / offered["input"]).dropna().median())
 
 
 # --- levers ----------------------------------------------------------------------------------------------------------
@@ -557,13 +564,17 @@ def _small_request() -> float:
     return float(equations(values, "request_usd"))
 
 
+@tracking.question
+def _cache_discount(provider: str) -> float:
+    """What a provider takes off the price of cached input: the median of its models."""
+    sold = prices.offers()
+    sold = sold[(sold["provider"] == provider) & sold["cached_input"].notna()]
+    return float((1 - sold["cached_input"] / sold["input"]).median())
+
+
 def _cached() -> dict[str, float]:
     """The example of a prompt of 500 tokens at the article's price; discounts; hits."""
-    discounts = []
-    for provider in ("anthropic", "openai"):
-        sold = prices.offers()
-        sold = sold[(sold["provider"] == provider) & sold["cached_input"].notna()]
-        discounts.append(float((1 - sold["cached_input"] / sold["input"]).median()))
+    discounts = [_cache_discount(provider) for provider in ("anthropic", "openai")]
     _, values = economics.bought("claude_sonnet_4_6", provider="anthropic", vintage="article", **REQUEST)
     sent = _PROMPT["tokens"] * _PROMPT["times"]
     plain, cached = (sent * values[f"{kind}_usd_per_token"] for kind in ("input", "cached_input"))

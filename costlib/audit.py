@@ -11,10 +11,10 @@ import math
 
 import pandas as pd
 
-from costlib import article, data, quotes, statements, verdicts
+from costlib import article, data, quotes, statements, tracking, verdicts
 
 
-@data.derived
+@tracking.derived
 @quotes.set_aside()
 def answers() -> pd.DataFrame:
     """Our `value` for every claim that a chapter answers, in the claim's unit, and that `chapter`; indexed by claim.

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from costlib import configs, data, serving
+from costlib import configs, data, serving, tracking
 from costlib.quantities import quantity
 from costlib.serving import CONSTANTS, UNUSED, Rows
 
@@ -254,7 +254,7 @@ def _pools(columns: list[tuple[str, str, str]]) -> list[np.ndarray]:
 # --- the committed tables --------------------------------------------------------------------------------------------
 
 
-@data.derived
+@tracking.derived
 def measurements() -> tuple[pd.DataFrame, Rows, np.ndarray]:
     """The rows of data/measurements.csv that can be read and computed: the table, the rows, and the values."""
     frame = data.table("measurements")
@@ -267,7 +267,7 @@ def measurements() -> tuple[pd.DataFrame, Rows, np.ndarray]:
     return frame, Rows(parsed[finite].reset_index(drop=True)), frame["value"].to_numpy(float)
 
 
-@data.derived
+@tracking.derived
 def committed() -> Calibration:
     """The calibration of data/calibration.csv."""
     table = data.table("calibration")

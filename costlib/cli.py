@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import json
 import os
 import sys
@@ -217,6 +218,7 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _notebooks(options: argparse.Namespace) -> int:
+    gc.disable()  # nearly all that this process makes stands to its end; looking through it took a third of its time
     print(build.check(), file=sys.stderr)
     with build.alone():
         build.notebooks(_given(options))
@@ -224,6 +226,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
+    gc.disable()  # as above
     began = time.perf_counter()
     index = build.book(_given(options))
     print(f"{index}  ({time.perf_counter() - began:.0f} s)")

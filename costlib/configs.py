@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import data, readings, shapes
+from costlib import data, readings, shapes, tracking
 from costlib.errors import InputError, near
 from costlib.names import Match, match, spelled
 
@@ -178,12 +178,12 @@ def _precision(found: dict[str, Any], notes: list[str], text: str, engine: str) 
     found["weight_only"] = bool(stored["weight_bits"] < 16 and found["compute_precision"] == "fp16")
 
 
-@data.derived
+@tracking.derived
 def _about(table: str, key: str) -> dict[str, Any]:
     return data.row(table, key).to_dict()
 
 
-@data.derived
+@tracking.derived
 def _units(gpu: str) -> set[str]:
     """The precisions that the units of an accelerator work in."""
     known = data.facts("accelerators", gpu)
@@ -348,6 +348,6 @@ def _length(found: dict[str, Any], notes: list[str], name: str, text: str) -> fl
     return mean
 
 
-@data.derived
+@tracking.derived
 def _means() -> dict[str, float]:
     return data.table("workload_facts")["value"].astype(float).to_dict()

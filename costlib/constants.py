@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, data, serving
+from costlib import calibration, data, serving, tracking
 from costlib.calibration import COMMON, ERROR, PRIORS, SCATTER
 from costlib.equations import Model
 from costlib.serving import CONSTANTS
@@ -21,7 +21,7 @@ WIDTH = 1.645  # standard deviations on each side of the middle nine tenths of a
 MOVE = 0.01  # relative change with which the effect of a constant is measured
 
 
-@data.derived
+@tracking.derived
 def covariance() -> np.ndarray:
     """Covariance of the columns of `calibration.committed` around the committed estimates, by Gauss and Newton.
 

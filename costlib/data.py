@@ -7,15 +7,16 @@ validated by frictionless before their first use, so a broken row is named inste
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from costlib import sheets, units
+from costlib import sheets, tracking, units
 from costlib.errors import InputError, near
 from costlib.quantities import VOCABULARY
 
@@ -87,28 +88,11 @@ def use(folder: Path) -> None:
     forget()
 
 
-_derived: list[Any] = []
-
-
-def derived(function: Callable) -> Callable:
-    """`function` with its results kept, as long as the tables that they were computed from stay the same."""
-    kept = functools.cache(function)
-    _derived.append(kept)
-    return kept
-
-
 def forget() -> None:
     """Read the tables anew from here on."""
-    for kept in (package, _table_rows, _cells, _described):
+    for kept in (package, _problems, _table_rows, _cells, _described):
         kept.cache_clear()
-    forget_derived()
-
-
-def forget_derived() -> None:
-    """Compute anew from here on what was derived from tables, and count again which of them are asked for."""
-    for kept in _derived:
-        kept.cache_clear()
-    read_tables.clear()
+    tracking.forget()
 
 
 @functools.cache
@@ -141,24 +125,20 @@ def _table(described: dict[str, Any]) -> Table:
     )  # fmt: skip
 
 
-read_tables: set[str] = set()  # names of the tables that this process has asked for
-
-
 def table(name: str) -> pd.DataFrame:
     """The rows of table `name` as they stand in the file (quoted units), indexed by their key, its parts joined by "|".
 
     Raises InputError, naming file, row and field, when the table does not fit its description.
     """
-    read_tables.add(name)
+    tracking.read(name)
     return _table_rows(name)
 
 
 @functools.cache
 def _table_rows(name: str) -> pd.DataFrame:
     about = package()[name]
-    problems = invalid(name)
-    if problems:
-        raise InputError(told(problems))
+    if problems := _problems(name):
+        raise InputError(told(list(problems)))
     types = {field.name: _dtype(field) for field in about.fields.values()}
     frame = pd.read_csv(about.path, dtype=types, keep_default_na=False, na_values=[""])
     frame.index = frame[list(about.key)].astype(str).agg("|".join, axis=1)
@@ -183,7 +163,7 @@ def row(name: str, key: str) -> pd.Series:
     return _cells(name, key)
 
 
-@derived
+@tracking.derived
 def fact(name: str, key: str, field: str) -> Fact | None:
     """The value of one cell in base units, with its provenance; None where the cell is empty."""
     cells, about = row(name, key), package()[name]
@@ -243,7 +223,7 @@ def check() -> list[str]:
     """Every mistake in the tables and the bibliography, one line each, naming file, row and field. Empty when sound."""
     try:
         problems = [*_undescribed(), *_incomplete_references()]
-        problems += [line for name in package() for line in invalid(name)]
+        problems += [line for name in package() for line in _problems(name)]
         checks = (_unsourced, _unfit, _spelled_twice)
         return problems or [line for name in package() for each in checks for line in each(name)]
     except InputError as error:
@@ -264,6 +244,11 @@ def _described(path: Path) -> Any:
         comma = CsvControl(delimiter=",", line_terminator="\n", quote_char='"', skip_initial_space=False)
         each.dialect.add_control(comma)
     return described
+
+
+@functools.cache
+def _problems(name: str) -> tuple[str, ...]:
+    return tuple(invalid(name))
 
 
 def invalid(name: str, path: Path | None = None) -> list[str]:
@@ -328,16 +313,25 @@ def _misfit(quantity: str, unit: str) -> Iterator[str]:
 
 def _unsourced(name: str) -> Iterator[str]:
     """Values without a source, and sources that the bibliography does not have."""
-    about = package()[name]
-    for line, (_, cells) in enumerate(table(name).iterrows(), start=2):
-        for field in about.fields.values():
-            cell, place = cells[field.name], f"data/{about.path.name}, line {line}, field {field.name}"
-            if pd.isna(cell):
-                continue
-            if field.source_field and pd.isna(cells[field.source_field]):
-                yield f"{place}: a value without a source in {field.source_field}"
-            if field.name.endswith("source") and cell not in bibliography():
-                yield f"{place}: book/references.bib has no {cell!r}{near(cell, bibliography())}"
+    about, frame = package()[name], table(name)
+    for field in about.fields.values():
+        column = frame[field.name]
+        if field.source_field:
+            for line in _lines(column.notna() & frame[field.source_field].isna()):
+                yield f"{_place(about, line, field)}: a value without a source in {field.source_field}"
+        if field.name.endswith("source"):
+            for line in _lines(column.notna() & ~column.isin(list(bibliography()))):
+                key = column.iloc[line - 2]
+                yield f"{_place(about, line, field)}: book/references.bib has no {key!r}{near(key, bibliography())}"
+
+
+def _lines(where: pd.Series) -> Iterator[int]:
+    """The lines of a file in which `where` holds for a row of its table; the first line names the columns."""
+    return (int(position) + 2 for position in np.flatnonzero(where))
+
+
+def _place(about: Table, line: int, field: Field) -> str:
+    return f"data/{about.path.name}, line {line}, field {field.name}"
 
 
 def _spelled_twice(name: str) -> Iterator[str]:

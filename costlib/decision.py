@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import cases, data, economics, horizons, latency, loads, market, prices, units
+from costlib import cases, data, economics, horizons, latency, loads, market, prices, tracking, units
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import breakeven, hosting, workloads
@@ -123,6 +123,7 @@ def _hours(given: float) -> float:
     return units.to_base(given, "hour/month")
 
 
+@tracking.question
 def cheapest_host(model: str, mix: Mapping[str, Any]) -> tuple[str, float]:
     """Who sells the open `model` for the least, by a fresh price where there is one, and what a token costs there.
 

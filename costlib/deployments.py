@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import data, economics, sweep
+from costlib import economics, sweep, tracking
 from costlib.equations import Chain, Model
 from costlib.models import drivers, hosting
 
@@ -81,7 +81,7 @@ def _speeds(kind: _Kind, values: dict[str, Any]) -> dict[str, np.ndarray]:
     return {"n_gpus": n_gpus, "batch": batch, **dict(zip(_SPEEDS, solved, strict=True))}
 
 
-@data.derived
+@tracking.derived
 def deployments(
     models: Sequence[str], gpus: Sequence[str], precisions: Sequence[str], vintage: str = "current"
 ) -> Deployments:

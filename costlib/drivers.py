@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import availability, cases, data, deployments, economics, prices, sizes, sweep, units
+from costlib import availability, cases, data, deployments, economics, prices, sizes, sweep, tracking, units
 from costlib.deployments import MONEY, Deployments
 from costlib.equations import Model
 from costlib.models import api, drivers, hosting
@@ -63,7 +63,7 @@ def offered(also: str = "", vintage: str = "current") -> pd.DataFrame:
     return found.assign(cheapest=cheapest).sort_values(["cheapest", "api_model", "asked"], ignore_index=True)
 
 
-@data.derived
+@tracking.derived
 def buyer(also: str = "", vintage: str = "current") -> Study:
     """Who buys tokens from an API: any model on offer (and `also`), from any of those who sell it."""
     offers = offered(also, vintage)
@@ -143,7 +143,7 @@ def _speed(many: Deployments) -> Input:
     return spread("speed reached", "unknown", rest, (many.values[name].source for name in rest))
 
 
-@data.derived
+@tracking.derived
 def host(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
     """Who rents GPUs and runs an open model for one service of their own; `model` and `gpu` are among the choices."""
     models, gpus = hosted_models(model), rented_gpus(gpu)
@@ -233,7 +233,7 @@ class Rents:
 # --- who sells tokens ------------------------------------------------------------------------------------------------
 
 
-@data.derived
+@tracking.derived
 def provider(model: str = "", gpu: str = "", vintage: str = "current") -> Study:
     """Who owns a large fleet and serves open models to many customers; GPUs are those whose price is known."""
     models, gpus = hosted_models(model), tuple(each for each in rented_gpus(gpu) if economics.owned(each))

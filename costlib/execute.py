@@ -14,12 +14,12 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from costlib import book, data, files, fingerprints, sheets, values, workers
+from costlib import book, data, files, fingerprints, quotes, sheets, tracking, values, workers
 from costlib.errors import InputError, near
 
 BUILD = data.ROOT / "_build"
@@ -157,28 +157,40 @@ def _why(name: str, inputs: fingerprints.Inputs) -> str:
     record, kept = CACHE / f"{name}.json", CACHE / f"{name}.ipynb"
     try:
         before = json.loads(record.read_text("utf-8"))
-    except (OSError, ValueError):
+        rests_on, behind, answers = before["rests_on"], before["behind"], before["answers"]
+    except (OSError, ValueError, KeyError, TypeError):  # the latter two: another version has left it
         return NEVER
-    before.pop("seconds", None)
-    if before.pop("result", "") != fingerprints.of_file(kept):
+    if before["result"] != fingerprints.of_file(kept):
         return "its result in the cache is not whole"
-    changes = fingerprints.changed(before, inputs)
+    changes = fingerprints.changed(rests_on, inputs)
+    if not changes and fingerprints.changed(behind, inputs):
+        asked = ((tracking.Question(*question), answer) for *question, answer in answers)
+        changes = [f"the answer to {question}" for question, answer in asked if question.answer_now() != answer]
     more = [f"{len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
     return " and ".join([*changes[:SHOWN], *more]) + " changed" if changes else ""
 
 
 def _remember(job: Job, outcome: Attempt) -> None:
     """Keep the result, and what it rests on."""
-    rests_on = of_read(job.inputs, outcome.tables)
-    record = {**rests_on, "result": fingerprints.of_file(job.output), "seconds": round(outcome.seconds, 1)}
+    record = {
+        "rests_on": of_read(job.inputs, outcome.tables),
+        "behind": {name: job.inputs[name] for name in _files(outcome.behind)},  # if these stand, all answers do
+        "answers": outcome.answers,
+        "result": fingerprints.of_file(job.output),
+        "seconds": round(outcome.seconds, 1),
+    }
     files.write(CACHE / job.output.name, job.output.read_text("utf-8"))
     files.write(CACHE / f"{job.name}.json", json.dumps(record, indent=1))
 
 
-def of_read(inputs: fingerprints.Inputs, tables: Sequence[str]) -> fingerprints.Inputs:
+def of_read(inputs: fingerprints.Inputs, tables: Iterable[str]) -> fingerprints.Inputs:
     """Of `inputs`, what a run rests on that read `tables`: of the tables only those."""
-    read = {f"data/{data.package()[table].path.name}" for table in tables}
+    read = set(_files(tables))
     return {name: digest for name, digest in inputs.items() if not name.endswith(".csv") or name in read}
+
+
+def _files(tables: Iterable[str]) -> Iterator[str]:
+    return (f"data/{data.package()[table].path.name}" for table in tables)
 
 
 def _seconds(name: str) -> float:
@@ -191,10 +203,15 @@ def _seconds(name: str) -> float:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of a notebook: what failed (empty: nothing), which tables it read, what it said, CPU seconds taken."""
+    """What came of a notebook: what failed (empty: nothing), what it asked of the tables, what it said, CPU seconds.
+
+    `tables` were read as a whole, those `behind` only for the `answers`: module, function, arguments, hash of each.
+    """
 
     failure: str
     tables: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    answers: list[tuple[str, str, str, str]] = field(default_factory=list)
     said: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -209,7 +226,12 @@ def attempt(name: str, given: Mapping[str, Any], output: Path) -> Attempt:
     except Exception as error:
         failure = f"notebooks/{name}.ipynb: {error!r}"
     said = {name: asdict(each) for name, each in book.said.items()}
-    return Attempt(failure, sorted(data.read_tables), said, time.process_time() - began)
+    asked = tracking.noted()
+    tables, behind = asked.tables, asked.behind - asked.tables
+    if quotes.given():  # an answer may be theirs, and at another place not: then all rests on the tables
+        tables, behind = tables | behind, set()
+    answers = sorted((*each, answer) for each, answer in asked.answers.items()) if behind else []
+    return Attempt(failure, sorted(tables), sorted(behind), answers, said, time.process_time() - began)
 
 
 def _work_off(jobs: Sequence[Job]) -> Iterator[str]:

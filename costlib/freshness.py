@@ -6,7 +6,7 @@ import datetime
 
 import pandas as pd
 
-from costlib import data
+from costlib import data, tracking
 from costlib.data import Fact
 from costlib.errors import InputError
 
@@ -24,7 +24,8 @@ def day(on: str | None = None) -> str:
         raise InputError(f"{on!r} is not a day, such as {day()}") from error
 
 
-@data.derived
+@tracking.derived
+@tracking.question
 def _newest() -> str:
     return max(str(data.table(name)["date"].max()) for name in TABLES)
 

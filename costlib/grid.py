@@ -65,7 +65,7 @@ def _work_off(
     found = cluster.results(scheduler, points, inputs) if scheduler else _here(points, inputs)
     for count, (point, outcome) in enumerate(found, 1):
         if not outcome.failure:
-            rests_on = execute.of_read(inputs, outcome.tables)
+            rests_on = execute.of_read(inputs, {*outcome.tables, *outcome.behind})
             files.write(point.kept, json.dumps({"inputs": rests_on, "said": outcome.said}))
             point.output.unlink(missing_ok=True)
         state = "failed" if outcome.failure else "done"

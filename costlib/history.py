@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from costlib import data, gpu_history, prices, trends
+from costlib import data, gpu_history, prices, tracking, trends
 from costlib.errors import InputError, near
 from costlib.models import trends as equations_of
 
@@ -24,7 +24,7 @@ LEVELS = {  # named after the first model that reached them
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-@data.derived
+@tracking.derived
 def token_prices() -> pd.DataFrame:
     """Mixed prices of every model at every provider, one row per day with a row in the table."""
     frame = data.table("api_token_prices")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, data
+from costlib import calibration, data, tracking
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 QUANTILES = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
@@ -81,7 +81,7 @@ def _factor(errors: np.ndarray, known: Mapping[str, np.ndarray]) -> float:
     return widening(errors[usable], {name: each[usable] for name, each in known.items()})
 
 
-@data.derived
+@tracking.derived
 def committed() -> tuple[pd.DataFrame, dict[str, float]]:
     """The quantiles by class, and the widenings by what is new, of data/prediction_errors.csv."""
     table = data.table("prediction_errors").set_index("name")
@@ -89,7 +89,7 @@ def committed() -> tuple[pd.DataFrame, dict[str, float]]:
     return classed[["rows", *QUANTILES]], table.loc[table["kind"] == "widening", "factor"].to_dict()
 
 
-@data.derived
+@tracking.derived
 def measured() -> dict[str, set[str]]:
     """The GPUs, models and engines that the constants are fitted to."""
     _, rows, _ = calibration.measurements()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import cases, data, economics, serving, uncertainty
+from costlib import cases, economics, serving, tracking, uncertainty
 from costlib.equations import Equation, Model
 from costlib.errors import InputError
 from costlib.models import levers as equations
@@ -126,7 +126,7 @@ def gpus(served: Serving) -> float:
     return float(cases.deployment(served.model, served.gpu, batch=float(np.max(served.batch)), **given)[1]["n_gpus"])
 
 
-@data.derived
+@tracking.derived
 def _case(
     model: str, gpu: str, precision: str, kv_precision: str, n_gpus: float, input_tokens: float,
     output_tokens: float, vintage: str, speculative: bool, all_experts: bool,

@@ -12,7 +12,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from costlib import data
+from costlib import data, tracking
 from costlib.errors import near
 
 TABLES = {"model": "models", "gpu": "accelerators", "precision": "precisions", "engine": "engines"}
@@ -39,7 +39,7 @@ def spelled(text: str) -> str:
     return re.sub(r"(?<= )(\d+) x ([\d.]+[bm])(?= )", r"\1x\2", sizes)
 
 
-@data.derived
+@tracking.derived
 def _named(kind: str) -> list[tuple[str, Match, bool]]:
     """Every pattern of a kind, what it stands for, and whether it is an alias: keys, names for people, and aliases.
 
@@ -60,7 +60,7 @@ def _named(kind: str) -> list[tuple[str, Match, bool]]:
 _ALIAS = ("pattern", "key", "note")
 
 
-@data.derived
+@tracking.derived
 def _whole(kind: str) -> dict[str, Match]:
     """What each pattern stands for when it is the whole name; aliases first, and none that two rows share."""
     found: dict[tuple[bool, str], dict[str, Match]] = {}
@@ -69,7 +69,7 @@ def _whole(kind: str) -> dict[str, Match]:
     return {name: next(iter(some.values())) for (_, name), some in sorted(found.items()) if len(some) == 1}
 
 
-@data.derived
+@tracking.derived
 def _patterns(kind: str) -> list[tuple[tuple[int, bool], tuple[str, ...], Match]]:
     """Rank (letters, then aliases first), words and match of every pattern of a kind, the highest rank first."""
     found = []
@@ -79,7 +79,7 @@ def _patterns(kind: str) -> list[tuple[tuple[int, bool], tuple[str, ...], Match]
     return sorted(found, key=lambda each: each[0], reverse=True)
 
 
-@data.derived
+@tracking.derived
 def _refused(kind: str) -> list[tuple[tuple[str, ...], str]]:
     """The words and the note of every pattern without a key."""
     aliases = data.table("aliases")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
 
-from costlib import data, prices, sheets
+from costlib import data, prices, sheets, tracking
 from costlib.errors import InputError, near
 
 # OpenTelemetry's names of providers, current and former, where they are not ours.
@@ -56,7 +57,22 @@ def _rows() -> pd.DataFrame:
     return data.table("api_token_prices")[list(COLUMNS)].astype({"usd_per_million_tokens": object})
 
 
-@data.derived
+@tracking.question
+def pairs(own: str | None = None) -> list[tuple[str, str]]:
+    """The providers and models of which `periods` has prices."""
+    listed = periods(own)
+    return sorted(set(zip(listed["provider"], listed["model"], strict=True)))
+
+
+@tracking.question
+def of(wanted: Sequence[tuple[str, str]], own: str | None = None) -> pd.DataFrame:
+    """The rows of `periods` of the providers and models in `wanted`."""
+    listed = periods(own)
+    named = zip(listed["provider"], listed["model"], strict=True)
+    return listed[[pair in {tuple(each) for each in wanted} for pair in named]].reset_index(drop=True)
+
+
+@tracking.derived
 def _listed() -> pd.DataFrame:
     return _table(_rows())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from costlib import data, quotes
+from costlib import data, quotes, tracking
 from costlib.data import Fact
 from costlib.errors import InputError, near
 from costlib.freshness import STALE_DAYS, age, day
@@ -36,6 +36,7 @@ def sells_own(provider: str, api_model: str) -> bool:
     return "".join(filter(str.isalnum, developer.lower())).startswith(provider)
 
 
+@tracking.question
 def offers(on: str | None = None, recent_days: float = RECENT_DAYS, public: bool = False) -> pd.DataFrame:
     """The newest offer of each provider for each model, in USD per million tokens, one column per kind of token.
 
@@ -48,7 +49,7 @@ def offers(on: str | None = None, recent_days: float = RECENT_DAYS, public: bool
     return every.assign(old=days > STALE_DAYS)[(days <= recent_days) | every["quoted"]].reset_index(drop=True)
 
 
-@data.derived
+@tracking.derived
 def _offers(on: str, own: tuple[quotes.Quote, ...]) -> pd.DataFrame:
     """`offers` of any age on the day `on`, with the quotes `own` in the place of public rows."""
     frame = data.table("api_token_prices")
@@ -72,6 +73,7 @@ def _fact(table: str, key: str, field: str) -> Fact:
     return data.fact(table, key, field) if key in data.table(table).index else quotes.fact(table, key)
 
 
+@tracking.question
 def offer(api_model: str, provider: str | None = None, on: str | None = None, public: bool = False) -> pd.Series:
     """The newest offer of `provider` for a model; without `provider`, the one that `representative` picks.
 
@@ -80,7 +82,7 @@ def offer(api_model: str, provider: str | None = None, on: str | None = None, pu
     return _offer(api_model, provider, day(on), () if public else tuple(quotes.given()))
 
 
-@data.derived
+@tracking.derived
 def _offer(api_model: str, provider: str | None, on: str, own: tuple[quotes.Quote, ...]) -> pd.Series:
     """`offer` on the day `on`, with the quotes `own`."""
     every = offers(on, float("inf"), public=not own)
@@ -112,6 +114,7 @@ def representative(rows: pd.DataFrame) -> pd.Series:
     return among.iloc[order.iloc[(len(among) - 1) // 2]]
 
 
+@tracking.question
 def api(api_model: str, kind: str, provider: str | None = None, on: str | None = None) -> Fact | None:
     """The price of `kind` (input, output, cached_input, batch_input, batch_output) in `offer`, in USD per token.
 
@@ -121,6 +124,7 @@ def api(api_model: str, kind: str, provider: str | None = None, on: str | None =
     return None if pd.isna(key) else _fact("api_token_prices", key, "usd_per_million_tokens")
 
 
+@tracking.question
 def rental_rows(
     gpu: str,
     contract: str = "on_demand",
@@ -140,7 +144,7 @@ def rental_rows(
     return _rental_rows(gpu, contract, provider_class, day(on))
 
 
-@data.derived
+@tracking.derived
 def _rental_rows(gpu: str, contract: str, provider_class: str | None, on: str) -> pd.DataFrame:
     """`rental_rows` of the public table on the day `on`."""
     frame = data.table("gpu_rental_prices")
@@ -161,6 +165,7 @@ def _rental_rows(gpu: str, contract: str, provider_class: str | None, on: str) -
     return newest[recent].sort_values("usd_per_gpu_hour", kind="stable")
 
 
+@tracking.question
 def rental(
     gpu: str,
     contract: str = "on_demand",
@@ -190,6 +195,7 @@ def beside(quote: quotes.Quote) -> float | None:
         return None
 
 
+@tracking.question
 def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
     """The newest quote of `provider` for `gpu` in USD per GPU-second; the median of all where it has none."""
     for public in (False, True):
@@ -200,6 +206,7 @@ def rental_at(gpu: str, provider: str, contract: str = "on_demand") -> Fact:
     return rental(gpu, contract)
 
 
+@tracking.question
 def rents(
     gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
 ) -> list[Fact]:
@@ -208,6 +215,7 @@ def rents(
     return [_fact("gpu_rental_prices", key, "usd_per_gpu_hour") for key in rows.index]
 
 
+@tracking.question
 def rental_range(
     gpu: str, contract: str = "on_demand", provider_class: str | None = None, on: str | None = None
 ) -> tuple[float, float, float]:
@@ -223,6 +231,7 @@ ROUTE_WORDS = {
 }  # fmt: skip
 
 
+@tracking.question
 def egress_rows(on: str | None = None) -> pd.DataFrame:
     """The newest row of each provider and route; of two on one day the dearer."""
     frame = data.table("egress_prices")
@@ -231,6 +240,7 @@ def egress_rows(on: str | None = None) -> pd.DataFrame:
     return newest.sort_values(["usd_per_gigabyte", "provider"], ascending=[False, True])
 
 
+@tracking.question
 def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
     """Price per byte and free allowance of a provider's route; InputError, with near matches, for unknown names."""
     rows = egress_rows()
@@ -249,7 +259,8 @@ def egress(provider: str, route: str = "internet") -> dict[str, Fact | float]:
     }
 
 
-@data.derived
+@tracking.derived
+@tracking.question
 def contract_ratio(contract: str) -> float:
     """The price of a GPU under `contract` over its price on demand: the median of the offers that quote both.
 
@@ -274,6 +285,7 @@ def contract_ratio(contract: str) -> float:
 CONTRACTS = {"on_demand": "on demand", "reserved_1yr": "one year", "reserved_3yr": "three years", "spot": "spot"}
 
 
+@tracking.question
 def rental_markets(gpu: str) -> list[dict]:
     """Who rents `gpu` under which contract: names, 10th percentile, median, 90th percentile, quotes, newest month.
 
@@ -295,6 +307,7 @@ def rental_markets(gpu: str) -> list[dict]:
     return found
 
 
+@tracking.question
 def quoted_by(provider: str, gpu: str, contract: str = "on_demand") -> Fact:
     """The newest quote of one provider for `gpu`, in USD per GPU-second; the middle one if a day has several."""
     frame = data.table("gpu_rental_prices")
@@ -305,6 +318,7 @@ def quoted_by(provider: str, gpu: str, contract: str = "on_demand") -> Fact:
     return data.fact("gpu_rental_prices", rows.index[(len(rows) - 1) // 2], "usd_per_gpu_hour")
 
 
+@tracking.question
 def purchase_rows(gpu: str) -> pd.DataFrame:
     """Quotes for `gpu` no older than a year before the newest, cheapest first; empty where nobody quotes.
 
@@ -318,6 +332,7 @@ def purchase_rows(gpu: str) -> pd.DataFrame:
     return rows[dates >= dates.max() - pd.Timedelta(days=RECENT_DAYS)].sort_values("usd_per_gpu")
 
 
+@tracking.question
 def purchase(gpu: str) -> Fact | None:
     """The median of `purchase_rows`, in USD: the row in the middle (the lower of two); None where nobody quotes."""
     rows = purchase_rows(gpu)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlib import cases, data, drivers, economics, loads, prices, sweep, uncertainty, units
+from costlib import cases, data, drivers, economics, loads, prices, sweep, tracking, uncertainty, units
 from costlib.decision import KINDS, Case, overflow_price
 from costlib.deployments import Deployments, deployments
 from costlib.equations import Model
@@ -223,7 +223,7 @@ class Solved:
         return bills[said, np.arange(bills.shape[1])] / bills.min(axis=0) - 1
 
 
-@data.derived
+@tracking.derived
 def solved(count: int = COUNT, seed: int = SEED, peak: float | None = None) -> Solved:
     """`sample` solved by trying everything."""
     taken = sample(count, seed, peak)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import cases, configs, data
+from costlib import cases, configs, data, tracking
 from costlib.data import Fact
 from costlib.equations import Chain, Model
 from costlib.models import batching, memory, parallel, roofline, serving
@@ -98,7 +98,7 @@ SHAPE = (
 LARGE_GPU_BYTES = 70 * 2**30  # vLLM takes on more sequences by default from here on, but on A100s
 
 
-@data.derived
+@tracking.derived
 def hardware(gpu: str, compute_precision: str) -> dict[str, float]:
     """Peak, bandwidth, memory and link of an accelerator in base units.
 
@@ -117,7 +117,7 @@ def hardware(gpu: str, compute_precision: str) -> dict[str, float]:
     }
 
 
-@data.derived
+@tracking.derived
 def engine_defaults(engine: str, gpu: str) -> dict[str, float]:
     """What an engine sets unless told otherwise: sequences at most, and prompt tokens per step where that is fixed."""
     table = data.table("engine_defaults")

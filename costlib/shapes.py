@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from costlib import cases, data
+from costlib import cases, data, tracking
 from costlib.data import Fact
 from costlib.equations import Model
 from costlib.errors import InputError
@@ -37,7 +37,7 @@ def estimate(words: str) -> str:
     return f"{PREFIX}{total / 1e9:g}b" + (f"_a{used / 1e9:g}b" if used < total else "")
 
 
-@data.derived
+@tracking.derived
 def shape_of(model: str) -> tuple[dict[str, bool], dict[str, Fact]]:
     """`cases.shape` of a model of the table, or of an estimated one by the key that `estimate` gives."""
     if not model.startswith(PREFIX):
@@ -59,7 +59,7 @@ def neighbour(total: float, active: float) -> str:
     return min(usual.index, key=distance)
 
 
-@data.derived
+@tracking.derived
 def sizes(model: str) -> dict[str, float]:
     """All and active weights of a model, and those of its vocabulary tables."""
     kind, numbers = shape_of(model)
@@ -84,7 +84,7 @@ def _estimated(total: float, active: float) -> tuple[dict[str, bool], dict[str, 
     return kind, {**numbers, **scaled}
 
 
-@data.derived
+@tracking.derived
 def weight_bytes(model: str, precision: str) -> float:
     """Bytes that the weights of `model` take at `precision`. Raises InputError for unknown names."""
     kind, numbers = shape_of(model)
@@ -92,7 +92,7 @@ def weight_bytes(model: str, precision: str) -> float:
     return Model(*memory.equations_for(**kind))({**numbers, **stored}, "weight_bytes")
 
 
-@data.derived
+@tracking.derived
 def memory_bytes(gpu: str) -> float:
     """The most that an accelerator can hold: what its driver reports, else the datasheet's GB read as GiB.
 

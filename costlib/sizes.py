@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import cases, data, economics, prices
+from costlib import cases, data, economics, prices, tracking
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import memory
@@ -64,6 +64,7 @@ def served(gpu: str, **given: Any) -> pd.DataFrame:
     return frame.assign(first=~frame.duplicated(["total", "active", "rent"]))
 
 
+@tracking.question
 def sold(input_tokens: float, output_tokens: float, on: str | None = None) -> pd.DataFrame:
     """What hosts ask for open models of the tables, per token of the mix in USD: one row per model and host."""
     asked = prices.offers(on)

@@ -25,6 +25,7 @@ from costlib import (
     scenarios,
     sizes,
     techniques,
+    tracking,
     trends,
     units,
 )
@@ -89,6 +90,7 @@ def api_pricing() -> dict[str, float]:
     }
 
 
+@tracking.question
 def _place(price: float) -> float:
     """Where `price` lies among what the example request costs with the best closed models: 0 cheapest, 1 dearest."""
     offered = market.frontier(market.requests(**article.REQUEST))["request_usd"].astype(float)
@@ -167,6 +169,7 @@ def scale_tiers() -> dict[str, float]:
     }
 
 
+@tracking.question
 def _open_price() -> float:
     """What the median host asks for a token of the usual open model, in USD per token of the book's mix."""
     offered = market.requests(input_tokens=CASE["input_tokens"], output_tokens=CASE["output_tokens"])
@@ -386,6 +389,7 @@ def _best_gpu() -> float:
     return 1 - min(costs) / float(pulled.request_usd(usual))
 
 
+@tracking.question
 def _best_host() -> float:
     """What the cheapest host of the same open model saves against the one in the middle."""
     sold = prices.offers()
@@ -421,6 +425,7 @@ def burst_ratio() -> float:
     return hybrid / min(api, hosting)
 
 
+@tracking.question
 def cached_over_other() -> float:
     """What a cached input token costs over the cheapest other token of the same offer: the median of the market."""
     offered = prices.offers()

@@ -105,9 +105,9 @@ _KNOWN = ("median", "mean")
 
 def price_of(on: str) -> np.ndarray:
     """USD per token on a day: by model, now or batch, and input, cached input, output."""
-    table = price_list.periods()
-    rows = []
-    for provider, model in [(each.provider, each.model) for each in PRODUCTS] + [DEARER[:2]]:
+    sold = [(each.provider, each.model) for each in PRODUCTS] + [DEARER[:2]]
+    table, rows = price_list.of(sold), []
+    for provider, model in sold:
         offer = table[(table["provider"] == provider) & (table["model"] == model)]
         cells = offer[offer["valid_from"] <= pd.Timestamp(on)].iloc[-1]
         rows.append([[cells[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")])
@@ -203,8 +203,7 @@ LOOP = Fault("runaway", 101, 111, 1.0)
 def planted() -> dict[str, str]:
     """When what happens in `log`, in words: the faults, and the change of a listed price."""
     days = pd.date_range(START, periods=DAYS).strftime("%Y-%m-%d")
-    table = price_list.periods()
-    changed = table[(table["provider"] == PRODUCTS[1].provider) & (table["model"] == PRODUCTS[1].model)]["valid_from"]
+    changed = price_list.of([(PRODUCTS[1].provider, PRODUCTS[1].model)])["valid_from"]
     listed = [day for day in changed.dt.strftime("%Y-%m-%d") if days[0] < day <= days[-1]]
     known = {"first": PRODUCTS[0].name, "cache": days[CACHE.start], "loop": days[LOOP.start], "end": days[LOOP.end]}
     return {**known, "price": " and ".join(listed) or "no day of the log"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from costlib import cases, data, economics, prices, published, serving
+from costlib import cases, data, economics, prices, published, serving, tracking
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.levers import Lever, Serving, assumed, replica, saving
@@ -35,7 +35,7 @@ def small_models() -> list[str]:
     return [model for model in plain if SMALL[0] <= parameters(model)[0] < SMALL[1]]
 
 
-@data.derived
+@tracking.derived
 def parameters(model: str) -> tuple[float, float]:
     """All weights of a model, and those that a token passes through."""
     kind, numbers = cases.shape(model)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from costlib import breakeven, cases, data, economics, market, uncertainty, units
+from costlib import breakeven, cases, data, economics, market, tracking, uncertainty, units
 from costlib.breakeven import Staircase
 from costlib.equations import Model
 from costlib.models import breakeven as equations_of
@@ -35,6 +35,7 @@ def case(*, api_model: str, vintage: str = "current", **given: Any) -> tuple[Mod
     return equations + bought, {**sold, **values}
 
 
+@tracking.question
 def rivals(
     model: str, api_model: str, price: float, provider: str | None = None, vintage: str = "current", **mix: Any
 ) -> pd.DataFrame:

@@ -155,10 +155,11 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     source = "the frame" if isinstance(log, pd.DataFrame) else str(log)
-    prices = price_list.periods(own_prices)
+    own = None if own_prices is None else str(own_prices)
+    known = set(price_list.pairs(own))  # first, so that a mistake in a file of prices is told before the log is read
     try:
         ignored = logfile.load(connection, log, source)
-        _price(connection, prices)
+        _price(connection, known, own)
     except duckdb.Error as error:
         raise InputError(f"{source} cannot be read: {' '.join(str(error).split())[:300]}") from error
     read_in = Log(connection, source, ignored)
@@ -170,16 +171,16 @@ def read(log: Path | str | pd.DataFrame, own_prices: Path | str | None = None) -
     return read_in
 
 
-def _price(connection: duckdb.DuckDBPyConnection, prices: pd.DataFrame) -> None:
+def _price(connection: duckdb.DuckDBPyConnection, known: set[tuple[str, str]], own: str | None) -> None:
     """Make the table `requests` of `raw`: numbers, the price of each row's day, its cost, or the reason why none."""
     pairs = connection.execute(
         "SELECT DISTINCT coalesce(provider, ''), name FROM raw WHERE name IS NOT NULL"
     ).fetchall()
-    known = set(zip(prices["provider"], prices["model"], strict=True))
     found = [(*pair, *price_list.keys(*pair, known)) for pair in pairs]
+    priced = price_list.of(sorted({(seller, model) for *_, seller, model in found if model is not None}), own)
     named = pd.DataFrame(found, columns=["logged_provider", "logged_name", "provider", "model"], dtype="string")
     connection.register("named", named)
-    connection.register("prices", prices)
+    connection.register("prices", priced)
     tiers = pd.DataFrame({"name": list(TIERS), "batch": list(TIERS.values())})
     connection.register("tiers", tiers)
     connection.execute(f"CREATE TABLE requests AS {_REQUESTS}")

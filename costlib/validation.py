@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from costlib import calibration, data, intervals, sheets
+from costlib import calibration, data, intervals, sheets, tracking
 from costlib.serving import IDEAL, Rows
 
 SCHEMES = ("configuration", "gpu", "model", "engine", "source")
@@ -44,7 +44,7 @@ def folds(names: np.ndarray, count: int = FOLDS) -> np.ndarray:
     return np.array([of[name] for name in names])
 
 
-@data.derived
+@tracking.derived
 def left_out() -> pd.DataFrame:
     """Predictions of every measurement by fits that did not see its set: one column per scheme."""
     frame, rows, measured = calibration.measurements()
@@ -101,7 +101,7 @@ def calibrate(progress: Callable[[str], None]) -> list[tuple[str, int]]:
 # --- what the chapter shows ------------------------------------------------------------------------------------------
 
 
-@data.derived
+@tracking.derived
 def report() -> pd.DataFrame:
     """Every measurement with what was predicted for it: one row each.
 

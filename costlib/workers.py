@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import multiprocessing.connection
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
-from costlib import data
+from costlib import tracking
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -28,6 +29,7 @@ def results(
     """
     if items:
         _import(modules)
+        gc.freeze()  # none of it is garbage, and no child need look through it
     fork, waiting, running = multiprocessing.get_context("fork"), list(items), {}
     try:
         while waiting or running:
@@ -63,7 +65,8 @@ def _import(modules: Iterable[str]) -> None:
 def _child(work: Callable[[Item], Result], item: Item, report: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    data.forget_derived()  # so that what this item reads is known, whatever the parent has computed
+    gc.enable()
+    tracking.begin()
     report.send(work(item))
 
 

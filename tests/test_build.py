@@ -1,6 +1,5 @@
 """Only what changed runs again, and says why; whatever happens to a build, the book stands whole."""
 
-import functools
 import json
 import os
 import signal
@@ -10,7 +9,7 @@ import sys
 import nbformat
 import pytest
 
-from costlib import book, build, data, execute, fingerprints, prices, workers
+from costlib import book, build, data, execute, fingerprints, workers
 from tests.conftest import COMMAND, ROOT, stand_in
 
 READS = "from costlib import data\nprint(len(data.table({table!r})))"
@@ -132,13 +131,6 @@ def test_cells_that_print_show_and_fail_are_kept_as_a_kernel_keeps_them(small):
         ("stream", "out\nmore\n"), ("stream", "err\n"), ("execute_result", "")
     ]  # fmt: skip
     assert outputs[-1].data["text/plain"] == "2" and outputs[-1].execution_count == cell.execution_count
-
-
-def test_what_this_process_has_derived_before_still_counts_as_read_by_a_notebook():
-    offers = functools.partial(prices._offers, "2026-01-01", ())
-    offers()  # kept from here on, in the processes forked from this one too
-    [(_, tables)] = workers.results(lambda _: (offers(), set(data.read_tables))[1], ["a notebook"])
-    assert "api_token_prices" in tables
 
 
 def test_the_notebook_that_took_longest_starts_first_and_a_new_one_before_all(tmp_path, monkeypatch):

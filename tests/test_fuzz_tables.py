@@ -33,7 +33,8 @@ def put(name, raw):
     """Put a file in the place of a table, and read it."""
     path = data.package()[name].path
     path.write_bytes(raw)
-    data._table_rows.cache_clear()  # and not the description, which takes longer to read than the table
+    data._table_rows.cache_clear()
+    data._problems.cache_clear()  # and not the description, which takes longer to read than the table
     return outcome(data.table, name)
 
 
