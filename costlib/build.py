@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +112,31 @@ def notebooks(given: Mapping[str, Any]) -> None:
 
 
 def _write_pages(folder: Path) -> None:
-    """The generated pages, beside the executed notebooks that they refer to."""
-    from costlib import book, calculator, calculator_page, pages, reference, teaching
+    """The generated pages, beside the executed notebooks that they refer to, made side by side."""
+    from costlib import book, calculator, calculator_page, pages, reference, teaching, workers
 
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
-    written = {**pages.generated(shown), **reference.pages()}
-    written["teaching"] = teaching.page(folder)
+    makers: dict[str, Callable[[], dict[str, str]]] = {
+        "teaching": lambda: {"teaching": teaching.page(folder)},
+        "reference": reference.pages,
+        "data and symbols": lambda: pages.generated(shown),
+    }
     if calculator.CHAPTER in book.notebooks():  # it starts from that chapter's parameters
-        written["calculator"] = calculator_page.page()
-    for name, text in written.items():
-        (folder / f"{name}.md").write_text(text, "utf-8")
+        makers = {"calculator": lambda: {"calculator": calculator_page.page()}, **makers}
+    for maker, written in workers.results(lambda each: _outcome(makers[each]), list(makers)):
+        if not isinstance(written, dict):
+            raise InputError(str(written or f"the pages of {maker}: the process that made them was ended from outside"))
+        for name, text in written.items():
+            (folder / f"{name}.md").write_text(text, "utf-8")
+
+
+def _outcome(make: Callable[[], dict[str, str]]) -> dict[str, str] | InputError:
+    try:
+        return make()
+    except InputError as error:
+        return error
 
 
 def book(given: Mapping[str, Any]) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from costlib import data, units
+from costlib import data, tracking, units
 from costlib.data import Fact
 from costlib.equations import Model
 from costlib.errors import InputError
@@ -87,6 +87,7 @@ def compute_precision(gpu: str, precision: str) -> str:
     return wanted if f"dense_{wanted}_teraflops" in data.facts("accelerators", gpu) else "fp16"
 
 
+@tracking.derived
 def assumed(name: str, level: str = "central") -> Fact:
     """An assumption at its `low`, `central` or `high` value, in base units."""
     cells = data.row("assumptions", name)
@@ -97,6 +98,7 @@ def assumed(name: str, level: str = "central") -> Fact:
     )  # fmt: skip
 
 
+@tracking.derived
 def published(name: str) -> Fact:
     """A published figure of data/workload_facts.csv, in base units."""
     cells = data.row("workload_facts", name)

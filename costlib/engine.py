@@ -97,6 +97,16 @@ def _shell() -> Iterator[_ZMQLikeShell]:
         _ZMQLikeShell.clear_instance()
 
 
+@contextlib.contextmanager
+def _saved_once(nb_man: Any) -> Iterator[None]:
+    """Save the notebook when it ends, and not before and after each cell, which took a tenth of the time of all."""
+    place, nb_man.output_path = nb_man.output_path, None
+    try:
+        yield
+    finally:
+        nb_man.output_path = place
+
+
 class InProcess(Engine):
     """Runs the cells of a notebook one after the other, up to the first that fails."""
 
@@ -104,7 +114,7 @@ class InProcess(Engine):
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, stderr_file: Any = None, **_: Any) -> None:
         """Run the notebook that papermill manages, without a kernel. What goes to stderr goes to `stderr_file` too."""
         nb_man.nb.metadata.language_info = {"name": "python"}
-        with _shell() as shell:
+        with _shell() as shell, _saved_once(nb_man):
             for index, cell in enumerate(nb_man.nb.cells):
                 nb_man.cell_start(cell, index)
                 if cell.cell_type == "code" and cell.source.strip() and not _runs(shell, cell, stderr_file):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from costlib import data, prices, units
+from costlib import data, prices, quotes, tracking, units
 from costlib.equations import Model
 from costlib.errors import InputError
 from costlib.models import api
@@ -19,10 +19,7 @@ def requests(on: str | None = None, *, public: bool = False, **mix: Any) -> pd.D
     the weights are published, and `stands` marks the one offer that stands for its model. `public`: without quotes of
     the reader's own.
     """
-    found = prices.offers(on, public=public)
-    router = found["provider"].isin(prices.AGGREGATORS)
-    found = found[~router | ~found["api_model"].isin(found["api_model"][~router])].reset_index(drop=True)
-    standing = [prices.representative(rows).name for _, rows in found.groupby("api_model")]
+    found = _sold(on, () if public else tuple(quotes.given()))
     cached, batched = found["cached_input"].fillna(found["input"]), found["batch_input"].fillna(found["input"])
     quoted = {"input": found["input"], "output": found["output"], "cached_input": cached}
     values: dict[str, Any] = {
@@ -35,8 +32,17 @@ def requests(on: str | None = None, *, public: bool = False, **mix: Any) -> pd.D
         **{name: solved[name] for name in _BOUGHT},
         name=about["api_model_name"], developer=about["developer"], open=about["open_model"].notna(),
         frontier=about["frontier"].astype(bool), seller=found["provider"].map(prices.provider_name),
-        stands=found.index.isin(standing),
     )  # fmt: skip
+
+
+@tracking.derived
+def _sold(on: str | None, own: tuple[quotes.Quote, ...]) -> pd.DataFrame:
+    """Offers on the day `on`, with the quotes `own`; `stands`: it speaks for its model. No router beside hosts."""
+    found = prices.offers(on, public=not own)
+    router = found["provider"].isin(prices.AGGREGATORS)
+    found = found[~router | ~found["api_model"].isin(found["api_model"][~router])].reset_index(drop=True)
+    standing = [prices.representative(rows).name for _, rows in found.groupby("api_model")]
+    return found.assign(stands=found.index.isin(standing))
 
 
 _BOUGHT = ("request_usd", "api_usd_per_token", "output_premium")
