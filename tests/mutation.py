@@ -39,7 +39,7 @@ from cosmic_ray.plugins import get_operator
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = sorted(path for path in (ROOT / "costlib" / "models").glob("*.py") if path.stem != "__init__")
-OTHERS = [ROOT / "costlib" / name for name in ("data.py", "equations.py")]
+OTHERS = [ROOT / "costlib" / name for name in ("data.py", "equations.py", "tracking.py")]
 KEPT = ROOT / "_build" / "mutation.jsonl"
 SURVIVORS = Path(__file__).with_name("survivors.csv")  # those that no test can or should notice, each with the reason
 WANTED = 0.90  # share of mutants that the tests must notice
@@ -151,6 +151,7 @@ def _left_out(tree: ast.Module) -> Iterator[int]:
 
 ABOUT = {  # the tests about a module, the quick and likely ones first
     "costlib.data": ("data", "models", "book"),
+    "costlib.tracking": ("tracking", "freshness", "data"),
     "costlib.equations": ("equations", "render", "models", "sensitivity", "breakeven"),
     "costlib.models.api": ("equations", "api_pricing", "breakeven"),
     "costlib.models.batching": ("equations", "models", "serving", "predict", "calibration"),
