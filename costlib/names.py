@@ -91,12 +91,18 @@ def _words(pattern: str) -> tuple[str, ...]:
     return tuple(map(spelled, re.sub(r"(\d) (?=GB\b|B\b)", r"\1", pattern).split()))
 
 
-@functools.lru_cache(maxsize=100_000)
 def match(kind: str, text: str) -> Match:
     """The row of the table of `kind` (a key of `TABLES`) that `text` stands for.
 
     A key stands for its own row unless it is an alias too, as INT8 is for weights alone.
     """
+    for table in (TABLES[kind], "aliases"):
+        tracking.read(table)  # whoever asks rests on them, also where the match is known from before
+    return _match(kind, text)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _match(kind: str, text: str) -> Match:
     if text in data.table(TABLES[kind]).index and f"{kind}|{text}" not in data.table("aliases").index:
         return Match(text)
     name = spelled(text)

@@ -2,6 +2,7 @@
 
 It rests on every table that it reads, as a whole, and on the answers to the questions that it asks. A `question` is a
 function that reads tables and gives back little of them, such as one price: other rows may change, and it stands.
+Tables are asked by one thread at a time; sweeps on all cores get numbers.
 """
 
 from __future__ import annotations

@@ -165,7 +165,15 @@ ABOUT = {  # the tests about a module, the quick and likely ones first
     "costlib.models.trends": ("equations", "price_trends"),
     "costlib.models.workloads": ("equations", "workloads", "loads", "capacity", "portfolio"),
 }
-SLOW = ()
+SLOW = tuple(  # what runs a copy of the project, in which nothing is changed
+    f"tests/test_tracking.py::test_{name}"
+    for name in (
+        "a_price_runs_again_what_asked_for_it_and_says_which",
+        "with_quotes_of_the_reader_all_rests_on_the_tables",
+        "a_record_of_another_version_is_not_believed",
+        "after_a_changed_price_all_chapters_are_as_if_all_had_run",
+    )
+)
 ABOUT_SPEED = ("equations", "models", "serving", "model_sizes", "predict", "calibration")  # all other models
 
 

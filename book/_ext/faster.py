@@ -16,9 +16,6 @@ from typing import Any
 import pybtex.plugin
 import sphinx.builders
 from sphinx.application import Sphinx
-from sphinx.builders.html import StandaloneHTMLBuilder
-from sphinx.util.build_phase import BuildPhase
-from sphinx.util.display import status_iterator
 from sphinx.util.parallel import ParallelTasks
 
 SILENT = {"sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
@@ -56,7 +53,7 @@ def use_all_cores(app: Sphinx) -> None:
     app.parallel = os.cpu_count() or 1
     sphinx.builders.make_chunks = lambda docnames, nproc: alike(docnames, nproc, lambda each: size(app, each))
     if app.builder.name == "html":
-        app.builder._write_parallel = functools.partial(write_side_by_side, app.builder)
+        app.builder._write_parallel = functools.partial(write_side_by_side, app)
 
 
 def size(app: Sphinx, docname: str) -> int:
@@ -76,44 +73,35 @@ def alike(docnames: Sequence[str], count: int, size: Callable[[str], int]) -> li
     return parts
 
 
-def write_side_by_side(builder: StandaloneHTMLBuilder, docnames: Sequence[str], nproc: int) -> None:
+def write_side_by_side(app: Sphinx, docnames: Sequence[str], nproc: int) -> None:
     """Resolve and write pages in processes of their own.
 
     Sphinx resolves references in one process and has others only write, which keeps that one busy and those waiting,
     because resolving also collects images and words. Here each process sends back what it has collected.
     """
-    index = builder.indexer
+    index, images = app.builder.indexer, app.builder.images
 
     def work(docs: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
         for name in (*SETS, *ENTRIES):
             setattr(index, name, {})
-        for docname in docs:
-            builder.app.phase = BuildPhase.RESOLVING
-            doctree = builder.env.get_and_resolve_doctree(docname, builder)
-            builder.app.phase = BuildPhase.WRITING
-            builder.write_doc_serialized(docname, doctree)
-            builder.write_doc(docname, doctree)
-        return builder.images, {name: getattr(index, name) for name in (*SETS, *ENTRIES)}
+        app.builder._write_serial(docs)
+        return images, {name: getattr(index, name) for name in (*SETS, *ENTRIES)}
 
     def collect(docs: list[str], collected: tuple[dict[str, str], dict[str, Any]]) -> None:
-        images, words = collected
-        builder.images.update(images)
+        images.update(collected[0])
         for name in ENTRIES:
-            getattr(index, name).update(words[name])
+            getattr(index, name).update(collected[1][name])
         for name in SETS:
-            for word, pages in words[name].items():
+            for word, pages in collected[1][name].items():
                 getattr(index, name).setdefault(word, set()).update(pages)
-        next(progress)
 
-    first, *rest = docnames  # written here, which compiles the templates and loads the fonts for all
-    chunks = [[first], *alike(rest, CHUNKS * builder.app.parallel, lambda each: size(builder.app, each))]
-    progress = status_iterator(chunks, "writing output... ", "darkgreen", len(chunks), builder.app.verbosity)
-    collect([first], work([first]))
-    tasks = ParallelTasks(builder.app.parallel)
-    for chunk in chunks[1:]:
+    first, *rest = docnames
+    work([first])  # here, which compiles the templates and loads the fonts for all
+    cores = os.cpu_count() or 1
+    tasks = ParallelTasks(cores)
+    for chunk in alike(rest, CHUNKS * cores, lambda each: size(app, each)):
         tasks.add_task(work, chunk, collect)
     tasks.join()
-    builder.app.phase = BuildPhase.WRITING
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
