@@ -115,6 +115,7 @@ def _write_pages(folder: Path) -> None:
     """The generated pages, beside the executed notebooks that they refer to, made side by side."""
     from costlib import book, calculator, calculator_page, pages, reference, teaching, workers
 
+    print("making the pages of data, symbols and code", file=sys.stderr, flush=True)
     texts = [path.read_text("utf-8") for path in folder.glob("*.ipynb")]
     labels = (f"eq-{made.function.__name__}" for made in pages.every_equation())
     shown = {label for label in labels if any(f":label: {label}\\n" in text for text in texts)}
@@ -181,7 +182,7 @@ def _set_pages(folder: Path) -> tuple[int, str]:
         try:
             for line in running.stdout:
                 lines.append(line)
-                stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\.", line)
+                stage = re.match(r"(?:\x1b\[[0-9;]*m)*(reading sources|writing output)\.\.\. .*%\]", line)
                 if stage and stage[1] != shown:
                     shown = stage[1]
                     print(f"  {shown}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import multiprocessing
@@ -37,9 +38,10 @@ def results(
                 item = waiting.pop(0)
                 ours, theirs = fork.Pipe(duplex=False)
                 process = fork.Process(target=_child, args=(work, item, theirs, os.getpid()))
-                process.start()
+                with _ctrl_c_waits():
+                    process.start()
+                    running[ours] = (item, process)
                 theirs.close()
-                running[ours] = (item, process)
             for ended in multiprocessing.connection.wait(list(running)):
                 item, process = running.pop(ended)
                 try:
@@ -60,6 +62,22 @@ def _import(modules: Iterable[str]) -> None:
     importlib.import_module("papermill")
     for module in ("costlib/engine.py", *sorted(modules)):
         importlib.import_module(module.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Let Ctrl-C wait. In what Python runs around a fork an exception is only printed, and Ctrl-C would be lost."""
+    if threading.current_thread() is not threading.main_thread():  # Ctrl-C is not for it
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _child(work: Callable[[Item], Result], item: Item, report: Connection, parent: int) -> None:

@@ -157,6 +157,22 @@ def test_a_notebook_whose_process_is_killed_fails_alone(small):
     assert not (small.path / "book" / "executed").exists()
 
 
+CTRL_C_AT_FORK = """
+import os, signal, sys
+from costlib import workers
+os.register_at_fork(after_in_parent=lambda: signal.raise_signal(signal.SIGINT))
+try:
+    list(workers.results(str, [1, 2]))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_while_a_process_is_forked_is_not_lost():
+    done = subprocess.run([sys.executable, "-c", CTRL_C_AT_FORK], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped_leaves_the_last_good_one_and_the_next_is_right(small, how):
     small.notebook("slow", "n = 0  # a parameter", SLEEPS)
