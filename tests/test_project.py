@@ -203,6 +203,22 @@ def test_only_data_reads_the_tables():
     assert readers - OF_THE_READER == {"costlib.sheets", "costlib.data"}
 
 
+KEEPS_ITSELF = {"costlib.names._match"}  # bounded; who calls it notes the tables
+
+
+def test_what_is_computed_from_tables_is_kept_by_tracking_alone():
+    """A plain cache would hide which tables a chapter rests on once another has filled it."""
+    functions = {
+        f"{name}.{node.name}": node
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and name != "costlib.data"
+    }
+    kept = {name for name, node in functions.items() if any("cache" in ast.unparse(d) for d in node.decorator_list)}
+    asks = {name for name in kept if re.search(r"\bdata\.(table|row|facts?)\(", ast.unparse(functions[name]))}
+    assert len(kept) > 5 and asks == KEEPS_ITSELF
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_no_module_swallows_errors_or_imports_everything(name):
     for node in ast.walk(MODULES[name]):
