@@ -1,8 +1,11 @@
 """The tables of facts: sound as they stand, and every mistake in them is named with its place."""
 
 import contextlib
+import csv
 import functools
+import io
 import re
+import shutil
 
 import pytest
 
@@ -18,6 +21,7 @@ each_table = pytest.mark.parametrize("table", TABLES)
 def test_the_repository_is_sound(capsys):
     assert cli.main(["check"]) == 0, capsys.readouterr().err
     assert capsys.readouterr().out.endswith(": sound\n")
+    assert data.check() == []  # itself, where the command may know it from before
 
 
 @each_table
@@ -385,3 +389,38 @@ def test_tables_can_be_taken_from_another_folder_and_back(project):
     finally:
         data.use(folder)
     assert data.fact("accelerators", "h100_sxm_80gb", "memory_gigabytes_per_second") == own != 6.7e12
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Put a cell into the first row of a table of assumptions elsewhere, which is then in use."""
+    kept = data.FOLDER
+    shutil.copytree(kept, tmp_path / "data")
+    data.use(tmp_path / "data")
+
+    def write(field, text):
+        path = data.package()["assumptions"].path
+        head, *rows = csv.reader(io.StringIO(path.read_text("utf-8")))
+        rows[0][head.index(field)] = text
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([head, *rows])
+
+    yield write
+    data.use(kept)
+
+
+@pytest.mark.parametrize("text", ["NA", "null", "None", "nan"])
+def test_a_word_that_others_take_for_an_empty_cell_is_text(put, text):
+    put("reason", text)
+    assert data.table("assumptions")["reason"].iloc[0] == text
+
+
+def test_a_cell_with_two_mistakes_is_told_once(put):
+    put("central", "1,5 ")
+    assert len([each for each in data.invalid("assumptions") if "line 2, field central" in each]) == 1
+
+
+def test_the_form_of_a_table_is_said_and_not_guessed():
+    described = data._described(data.PACKAGE)
+    forms = {each.dialect.get_control("csv").to_descriptor().get("delimiter", ",") for each in described.resources}
+    assert forms == {","} and all(each.dialect.has_control("csv") for each in described.resources)

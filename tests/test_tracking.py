@@ -98,6 +98,12 @@ def test_a_process_notes_what_its_parent_has_computed():
     assert tables == {"engines"}
 
 
+def test_what_is_noted_for_the_process_is_not_what_is_being_computed():
+    with tracking._noting() as inner:
+        data.table("engines")
+        assert inner.tables == {"engines"} and not tracking.noted().tables
+
+
 def test_asking_does_not_change_who_asks():
     question = tracking.Question(__name__, "first", json.dumps([["models"], {}]))
     question.answer_now()
