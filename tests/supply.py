@@ -4,6 +4,7 @@ Packages are those of the two locks, and what is vendored under book/_static/ven
 """
 
 import base64
+import csv
 import functools
 import hashlib
 import importlib.metadata
@@ -211,11 +212,15 @@ def departures() -> list[str]:
 
 
 def changed(package: Distribution) -> list[str]:
-    """The files of an installed package that are missing or not what its RECORD says."""
-    recorded = ((each, Path(package.locate_file(each))) for each in package.files or () if each.hash)
-    return [
-        str(each) for each, path in recorded if not path.is_file() or _hash(path, each.hash.mode) != each.hash.value
+    """The files of an installed package that are missing or not what its RECORD says.
+
+    `package.files` would not do: from Python 3.12 on it leaves out what is missing.
+    """
+    recorded = [
+        (name, said.partition("=")) for name, said, _ in csv.reader((package.read_text("RECORD") or "").splitlines())
     ]
+    places = ((name, Path(package.locate_file(name)), kind, value) for name, (kind, _, value) in recorded if value)
+    return [name for name, path, kind, value in places if not path.is_file() or _hash(path, kind) != value]
 
 
 def _hash(path: Path, kind: str) -> str:

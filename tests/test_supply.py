@@ -144,7 +144,8 @@ def test_every_package_that_the_lock_needs_here_is_installed_in_its_version():
 
 def test_a_departure_from_the_lock_is_told(monkeypatch):
     pins = [supply.Pin(name, frozenset(), "1", True, ()) for name in ("same", "other", "missing")]
-    there = {name: SimpleNamespace(version=v, files=[]) for name, v in {"same": "1", "other": "2", "more": "1"}.items()}
+    known = {"same": "1", "other": "2", "more": "1"}
+    there = {name: SimpleNamespace(version=v, read_text=lambda file: None) for name, v in known.items()}
     monkeypatch.setattr(supply, "locked", lambda: [*pins, supply.Pin("elsewhere", frozenset(), "1", False, ())])
     monkeypatch.setattr(supply, "installed", lambda: there)
     assert supply.departures() == ["missing 1 is missing", "more is not in the lock", "other is 2, the lock says 1"]
