@@ -160,6 +160,7 @@ def test_a_notebook_whose_process_is_killed_fails_alone(small):
 CTRL_C_AT_FORK = """
 import os, signal, sys
 from costlib import workers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background it is ignored
 os.register_at_fork(after_in_parent=lambda: signal.raise_signal(signal.SIGINT))
 try:
     list(workers.results(str, [1, 2]))
