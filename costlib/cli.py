@@ -218,7 +218,7 @@ def _given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    gc.disable()  # nearly all that this process makes stands to its end; looking through it took a third of its time
+    gc.disable()  # nearly all that this process makes stands to its end; looking through it took a quarter of its time
     print(build.check(), file=sys.stderr)
     with build.alone():
         build.notebooks(_given(options))

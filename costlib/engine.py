@@ -99,7 +99,7 @@ def _shell() -> Iterator[_ZMQLikeShell]:
 
 @contextlib.contextmanager
 def _saved_once(nb_man: Any) -> Iterator[None]:
-    """Save the notebook when it ends, and not before and after each cell, which took a tenth of the time of all."""
+    """Save the notebook when it ends, and not before and after each cell, which takes long where there are figures."""
     place, nb_man.output_path = nb_man.output_path, None
     try:
         yield

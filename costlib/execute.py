@@ -157,17 +157,23 @@ def _why(name: str, inputs: fingerprints.Inputs) -> str:
     record, kept = CACHE / f"{name}.json", CACHE / f"{name}.ipynb"
     try:
         before = json.loads(record.read_text("utf-8"))
-        rests_on, behind, answers = before["rests_on"], before["behind"], before["answers"]
+        rests_on, behind, answers, result = (before[key] for key in ("rests_on", "behind", "answers", "result"))
     except (OSError, ValueError, KeyError, TypeError):  # the latter two: another version has left it
         return NEVER
-    if before["result"] != fingerprints.of_file(kept):
+    if result != fingerprints.of_file(kept):
         return "its result in the cache is not whole"
-    changes = fingerprints.changed(rests_on, inputs)
-    if not changes and fingerprints.changed(behind, inputs):
-        asked = ((tracking.Question(*question), answer) for *question, answer in answers)
-        changes = [f"the answer to {question}" for question, answer in asked if question.answer_now() != answer]
-    more = [f"{len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
-    return " and ".join([*changes[:SHOWN], *more]) + " changed" if changes else ""
+    if changes := fingerprints.changed(rests_on, inputs):
+        return f"{_first_of(changes)} changed"
+    if not (changes := fingerprints.changed(behind, inputs)):
+        return ""
+    asked = ((tracking.Question(*question), answer) for *question, answer in answers)
+    other = [f"the answer to {question}" for question, answer in asked if question.answer_now() != answer]
+    return f"{_first_of(changes)} changed, and with it {_first_of(other)}" if other else ""
+
+
+def _first_of(reasons: Sequence[str]) -> str:
+    more = [f"{len(reasons) - SHOWN} more"] if len(reasons) > SHOWN else []
+    return " and ".join([*reasons[:SHOWN], *more])
 
 
 def _remember(job: Job, outcome: Attempt) -> None:

@@ -67,9 +67,9 @@ def pairs(own: str | None = None) -> list[tuple[str, str]]:
 @tracking.question
 def of(wanted: Sequence[tuple[str, str]], own: str | None = None) -> pd.DataFrame:
     """The rows of `periods` of the providers and models in `wanted`."""
-    listed = periods(own)
+    listed, chosen = periods(own), {tuple(each) for each in wanted}
     named = zip(listed["provider"], listed["model"], strict=True)
-    return listed[[pair in {tuple(each) for each in wanted} for pair in named]].reset_index(drop=True)
+    return listed[[pair in chosen for pair in named]].reset_index(drop=True)
 
 
 @tracking.derived

@@ -177,7 +177,8 @@ def test_a_price_runs_again_what_asked_for_it_and_says_which(small):
     assert ran(small)[0] == ["reads"]
     change(small, "api_token_prices", api_model=MODEL, kind="input", provider="anthropic")
     again, said = ran(small)
-    assert again == ["asks", "reads"] and f"asks again: the answer to prices.api({MODEL}, input) changed" in said
+    why = f"data/api_token_prices.csv changed, and with it the answer to prices.api({MODEL}, input)"
+    assert again == ["asks", "reads"] and f"asks again: {why}\n" in said
     assert ran(small)[0] == []
 
 

@@ -96,7 +96,7 @@ def write_side_by_side(app: Sphinx, docnames: Sequence[str], nproc: int) -> None
                 getattr(index, name).setdefault(word, set()).update(pages)
 
     first, *rest = docnames
-    work([first])  # here, which compiles the templates and loads the fonts for all
+    app.builder._write_serial([first])  # here, which compiles the templates and loads the fonts for all
     cores = os.cpu_count() or 1
     tasks = ParallelTasks(cores)
     for chunk in alike(rest, CHUNKS * cores, lambda each: size(app, each)):
