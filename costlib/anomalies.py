@@ -166,7 +166,7 @@ def judge(seed: int, quiet: int, faulty: int, rise: float, per_month: float, fix
     ):  # fmt: skip
         if not low <= value <= high:
             raise InputError(f"{name} = {value!r} is not allowed: it must lie between {low:g} and {high:,g}")
-    seeds, price = synthetic.seeds(seed).spawn(3), synthetic.price_of(on)
+    seeds, price = synthetic.seeds(seed).spawn(3), synthetic.price_of(on, rise)
     setting, counting = (scores(np.array(list(_quiet(each, quiet, price)))) for each in seeds[:2])
     tried = {kind: _faulty(each, kind, faulty, rise, price)
              for kind, each in zip(synthetic.FAULTS, seeds[2].spawn(len(synthetic.FAULTS)), strict=True)}  # fmt: skip

@@ -45,7 +45,10 @@ PRODUCTS = (
     Product("reports", "anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6", 16, 1.0, "azure_code",
             "mooncake_conversation_hit_share", 0.5),
 )  # fmt: skip
-DEARER = ("anthropic", "claude_sonnet_4_6", "claude-sonnet-4-6")  # what a request is sent to when its model is switched
+DEARER = (  # what requests of the first product are sent to when their model is switched: the first that is dear enough
+    ("anthropic", "claude_sonnet_4_6"), ("openai", "gpt_5_5"),
+    ("anthropic", "claude_fable_5_2"), ("openai", "gpt_6_astra"),
+)  # fmt: skip
 FAULTS = {
     "price": "a price rises", "cache": "the cache stops hitting", "prompts": "prompts grow",
     "runaway": "one user's loop runs away", "dearer": "a dearer model is used", "retries": "requests are sent again",
@@ -66,7 +69,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests as columns of equal length. `model` counts the models of `PRODUCTS` and then `DEARER`."""
+    """Requests as columns of equal length. `model` counts the models of `PRODUCTS`, then comes the dearer one."""
 
     day: np.ndarray
     product: np.ndarray
@@ -103,15 +106,26 @@ def facts() -> dict[str, cases.Fact]:
 _KNOWN = ("median", "mean")
 
 
-def price_of(on: str) -> np.ndarray:
-    """USD per token on a day: by model, now or batch, and input, cached input, output."""
-    sold = [(each.provider, each.model) for each in PRODUCTS] + [DEARER[:2]]
-    table, rows = price_list.of(sold), []
-    for provider, model in sold:
-        offer = table[(table["provider"] == provider) & (table["model"] == model)]
-        cells = offer[offer["valid_from"] <= pd.Timestamp(on)].iloc[-1]
-        rows.append([[cells[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")])
-    return np.array(rows)
+def price_of(on: str, rise: float = 0.0) -> np.ndarray:
+    """USD per token on a day: by model, now or batch, and input, cached input, output.
+
+    The last model is the first of `DEARER` with which the whole bill can rise by the share `rise`; where none is dear
+    enough, the last of them.
+    """
+    sold = [(each.provider, each.model) for each in PRODUCTS]
+    listed = price_list.of([*sold, *DEARER])
+    known = listed[listed["valid_from"] <= pd.Timestamp(on)].groupby(["provider", "model"]).tail(1)
+    cells = known.set_index(["provider", "model"])
+    price = {
+        pair: [[row[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")]
+        for pair, row in cells.iterrows()
+    }
+    ours = np.array([price[pair] for pair in sold])
+    for dearer in (price[pair] for pair in DEARER if pair in price):
+        found = np.concatenate([ours, [dearer]])
+        if _most("dearer", found) > rise:
+            break
+    return found
 
 
 _KINDS = ("input", "cached", "output")
@@ -122,17 +136,21 @@ def sized(kind: str, rise: float, price: np.ndarray) -> float:
 
     Raises InputError where even the largest such fault adds less.
     """
-    costs = np.array([_expected(each, price[place]) for place, each in enumerate(PRODUCTS)])
-    first, wanted = PRODUCTS[0], rise * sum(each["all"] for each in costs)
-    whole, dear = costs[0], _expected(first, price[-1])
+    most = _most(kind, price)
+    if kind in ("cache", "dearer") and rise > most:
+        raise InputError(f"fault_rise = {rise:.2g} is not allowed: {FAULTS[kind]!r} adds at most {max(most, 0):.2g}")
+    return rise / most
+
+
+def _most(kind: str, price: np.ndarray) -> float:
+    """The share that a fault of that kind adds to the whole bill at size 1, by expectation."""
+    costs = [_expected(each, price[place]) for place, each in enumerate(PRODUCTS)]
+    whole, dear = costs[0], _expected(PRODUCTS[0], price[-1])
     unit = {
         "price": whole["all"], "prompts": whole["prompts"], "answers": whole["answers"], "retries": whole["all"],
         "runaway": whole["all"], "cache": whole["uncached"] - whole["all"], "dearer": dear["all"] - whole["all"],
     }[kind]  # fmt: skip
-    size = float(wanted / unit)
-    if size > 1 and kind in ("cache", "dearer"):
-        raise InputError(f"fault_rise = {rise:.2g} is not allowed: {FAULTS[kind]!r} adds at most {rise / size:.2g}")
-    return size
+    return float(unit / sum(each["all"] for each in costs))
 
 
 def _expected(product: Product, price: np.ndarray) -> dict[str, float]:
@@ -225,7 +243,7 @@ def log(seed: int) -> pd.DataFrame:
 
 def _frame(rng: np.random.Generator, made: Requests) -> pd.DataFrame:
     """Requests as a log in the order of time, the hour of the day as people work."""
-    n, models = len(made.day), [(each.provider, each.logged) for each in PRODUCTS] + [(DEARER[0], DEARER[2])]
+    n, models = len(made.day), [(each.provider, each.logged) for each in PRODUCTS]
     seconds = made.day * 86_400 + np.clip(rng.normal(13, 3.5, n), 0, 23.999) * 3600
     order = np.argsort(seconds, kind="stable")
     frame = pd.DataFrame({

@@ -101,6 +101,34 @@ def totals(kind, size, seed):
     return synthetic.daily(synthetic.requests(rng, days, fault), price(), days, fault)["usd"].sum()
 
 
+@pytest.fixture
+def repriced(monkeypatch):
+    """Make the answers of the first product's model so many times as dear."""
+    kept = synthetic.price_list.of
+
+    def times(factor):
+        def of(pairs):
+            listed = kept(pairs)
+            listed.loc[listed["model"] == synthetic.PRODUCTS[0].model, "output_pico"] *= factor
+            return listed
+
+        monkeypatch.setattr(synthetic.price_list, "of", of)
+
+    return times
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_a_model_that_became_dear_is_switched_to_a_dearer_one(repriced, factor):
+    repriced(factor)
+    assert 0 < synthetic.sized("dearer", 0.1, synthetic.price_of(ON, 0.1)) <= 1
+
+
+def test_where_no_model_is_dearer_the_fault_is_refused(repriced):
+    repriced(100)
+    with pytest.raises(InputError, match="a dearer model is used' adds at most 0"):
+        synthetic.sized("dearer", 0.1, synthetic.price_of(ON, 0.1))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_fault_adds_the_share_to_the_bill_that_it_was_sized_for(kind):
     size = synthetic.sized(kind, 0.15, price())
