@@ -112,20 +112,18 @@ def price_of(on: str, rise: float = 0.0) -> np.ndarray:
     The last model is the first of `DEARER` with which the whole bill can rise by the share `rise`; where none is dear
     enough, the last of them.
     """
-    sold = [(each.provider, each.model) for each in PRODUCTS]
-    listed = price_list.of([*sold, *DEARER])
-    known = listed[listed["valid_from"] <= pd.Timestamp(on)].groupby(["provider", "model"]).tail(1)
-    cells = known.set_index(["provider", "model"])
-    price = {
-        pair: [[row[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")]
-        for pair, row in cells.iterrows()
-    }
-    ours = np.array([price[pair] for pair in sold])
-    for dearer in (price[pair] for pair in DEARER if pair in price):
-        found = np.concatenate([ours, [dearer]])
+    ours = [_listed(each.provider, each.model, on) for each in PRODUCTS]
+    for pair in DEARER:
+        found = np.array([*ours, _listed(*pair, on)])
         if _most("dearer", found) > rise:
             break
     return found
+
+
+def _listed(provider: str, model: str, on: str) -> list[list[float]]:
+    offer = price_list.of([(provider, model)])
+    cells = offer[offer["valid_from"] <= pd.Timestamp(on)].iloc[-1]
+    return [[cells[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")]
 
 
 _KINDS = ("input", "cached", "output")
