@@ -122,7 +122,10 @@ def price_of(on: str, rise: float = 0.0) -> np.ndarray:
 
 def _listed(provider: str, model: str, on: str) -> list[list[float]]:
     offer = price_list.of([(provider, model)])
-    cells = offer[offer["valid_from"] <= pd.Timestamp(on)].iloc[-1]
+    known = offer[offer["valid_from"] <= pd.Timestamp(on)]
+    if known.empty:
+        raise InputError(f"data/api_token_prices.csv has no price of {model} from {provider} by {on}")
+    cells = known.iloc[-1]
     return [[cells[f"{way}{kind}_pico"] / 1e12 for kind in _KINDS] for way in ("", "batch_")]
 
 

@@ -123,6 +123,11 @@ def test_a_model_that_became_dear_is_switched_to_a_dearer_one(repriced, factor):
     assert 0 < synthetic.sized("dearer", 0.1, synthetic.price_of(ON, 0.1)) <= 1
 
 
+def test_a_day_before_the_models_were_sold_is_refused():
+    with pytest.raises(InputError, match="has no price of gpt_4_1 from openai by 2020-01-01"):
+        synthetic.price_of("2020-01-01")
+
+
 def test_where_no_model_is_dearer_the_fault_is_refused(repriced):
     repriced(100)
     with pytest.raises(InputError, match="a dearer model is used' adds at most 0"):
